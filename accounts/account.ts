@@ -1,0 +1,91 @@
+import type { AccountState, PasswordState, PinState } from '../policies/next_step.ts'
+import type { Protection } from '../policies/policy.ts'
+import type { UserType } from '../policies/user_type.ts'
+
+export type Locale = 'fr' | 'en'
+
+/** One person, as the directory knows them. */
+export interface Person {
+  /** Key in the directory that the person came from; never changes. */
+  readonly externalId: string | null
+  /** What is typed at sign-in, as written. */
+  readonly identifier: string
+  readonly userType: UserType
+  readonly givenName: string
+  readonly familyName: string
+  /** Imported address; proves nothing. */
+  readonly email: string | null
+  /** ISO date; used only to refuse a PIN or password that can be guessed from it. */
+  readonly birthDate: string | null
+  /** UAI codes. */
+  readonly establishments: readonly string[]
+  readonly classes: readonly string[]
+  /** `externalId` of the pupils that a guardian answers for. */
+  readonly children: readonly string[]
+  readonly locale: Locale | null
+}
+
+/** `initial`: made by the source directory; `temporary`: by us. Both are changed at first use. */
+export type PasswordOrigin = 'personal' | 'initial' | 'temporary'
+
+export interface PasswordRecord {
+  /** argon2id, sealed under the pepper. */
+  readonly sealed: string
+  readonly origin: PasswordOrigin
+  readonly setAt: number
+  readonly rulesVersion: number
+  /** An administrator asked for a change at the next connection. */
+  readonly mustChange: boolean
+}
+
+export interface PinRecord {
+  readonly sealed: string
+  readonly origin: 'chosen' | 'generated'
+  readonly setAt: number
+  readonly length: number
+  readonly blockedAt: number | null
+}
+
+export interface Account extends Person {
+  /** Opaque, never reused. */
+  readonly sub: string
+  readonly protection: Protection | null
+  readonly password: PasswordRecord | null
+  readonly pin: PinRecord | null
+  readonly hadPin: boolean
+  readonly passwordResetByMailAt: number
+  /** Whatever was proved or issued before (ms) is void. */
+  readonly validAfter: number
+  readonly disabledAt: number | null
+  readonly createdAt: number
+}
+
+/** Two spellings of one identifier: case, width and composition do not tell people apart. */
+export const identifierKey = (typed: string): string =>
+  typed.normalize('NFKC').trim().toLowerCase().normalize('NFC')
+
+export const fullName = (person: Pick<Person, 'givenName' | 'familyName'>): string =>
+  `${person.givenName} ${person.familyName}`.trim()
+
+export const isBlockedPin = (pin: PinRecord): boolean => pin.blockedAt !== null
+
+export const pinState = (pin: PinRecord | null): PinState => {
+  if (pin === null) {
+    return 'none'
+  }
+  if (isBlockedPin(pin)) {
+    return 'blocked'
+  }
+  return pin.origin === 'generated' ? 'generated' : 'in_use'
+}
+
+/** What the deciding function needs to know of an account. */
+export const accountState = (account: Account, password: PasswordState): AccountState => ({
+  protection: account.protection,
+  pin: pinState(account.pin),
+  hadPin: account.hadPin,
+  password,
+  passwordResetByMailAt: account.passwordResetByMailAt,
+  otpKey: 'none',
+  validAfter: account.validAfter,
+})

@@ -1,0 +1,77 @@
+import { truncateNetwork } from '../policies/network.ts'
+import type { AuditEntry, Deps, Origin } from './ports.ts'
+
+/** Every act that the audit may hold. Closed: a search by act can list them all. */
+export const AUDIT_ACTS = [
+  // Signing in
+  'login_right',
+  'login_refused',
+  'pin_right',
+  'pin_wrong',
+  'pin_blocked',
+  'sign_in_completed',
+  'sign_in_refused',
+  'step_up_completed',
+  'logout',
+  'sessions_ended',
+  // What protects an account
+  'protection_chosen',
+  'pin_defined',
+  'pin_generated',
+  'pin_unblocked',
+  'password_imported',
+  'password_changed',
+  'password_lapsed',
+  'device_added',
+  'device_forgotten',
+  'device_dropped',
+  // Tokens
+  'code_reused',
+  'refresh_reused',
+  'token_refused',
+  'back_channel_failed',
+  // Administration
+  'people_imported',
+  'person_added',
+  'person_changed',
+  'person_left',
+  'account_disabled',
+  'account_enabled',
+  'policy_applied',
+] as const
+
+export type AuditAct = (typeof AUDIT_ACTS)[number]
+
+const KNOWN: ReadonlySet<unknown> = new Set(AUDIT_ACTS)
+
+export const isAuditAct = (value: unknown): value is AuditAct => KNOWN.has(value)
+
+const ID_BYTES = 16
+
+export const randomId = (random: Deps['random']): string =>
+  Buffer.from(random.bytes(ID_BYTES)).toString('hex')
+
+type Fields = { readonly act: AuditAct } & Partial<Omit<AuditEntry, 'id' | 'atMs' | 'act'>> & {
+    /** The request: its network (truncated) and application. */
+    readonly origin?: Origin
+  }
+
+/**
+ * An entry of now. What is left out is null, the outcome `done`; somebody who acts by a request
+ * acts on themselves. `detail` holds facts, never a secret or what was typed in place of one.
+ */
+export const auditEntry = (
+  deps: Pick<Deps, 'clock' | 'random'>,
+  { origin, ...fields }: Fields,
+): AuditEntry => ({
+  id: randomId(deps.random),
+  atMs: deps.clock(),
+  outcome: 'done',
+  actor: fields.outcome === 'refused' ? null : (fields.sub ?? null),
+  sub: null,
+  clientId: origin?.clientId ?? null,
+  network: origin === undefined ? null : truncateNetwork(origin.address),
+  browserId: null,
+  detail: {},
+  ...fields,
+})

@@ -1,0 +1,174 @@
+import { createHash } from 'node:crypto'
+import { deviceState } from '../policies/device_trust.ts'
+import { truncateNetwork } from '../policies/network.ts'
+import type { DeviceState } from '../policies/next_step.ts'
+import { effectiveProtection, type Policy } from '../policies/policy.ts'
+import type { Account } from './account.ts'
+import { auditEntry } from './audit.ts'
+import { browserFamily } from './browser_family.ts'
+import { notice } from './notices.ts'
+import type { Deps, Device, Origin, Tables } from './ports.ts'
+
+const TOKEN_BYTES = 32
+
+/** What the browser keeps is random; the store keeps its SHA-256 only. */
+export const tokenHash = (token: string): string =>
+  createHash('sha256').update(token).digest('base64url')
+
+const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64url')
+
+export const mintToken = (
+  deps: Deps,
+): { token: string; next: { tokenHash: string; browserId: string } } => {
+  const token = text(deps.random.bytes(TOKEN_BYTES))
+  return { token, next: { tokenHash: tokenHash(token), browserId: text(deps.random.bytes(16)) } }
+}
+
+/** The browser that sent this cookie, as far as it may be believed, and this person's device on it. */
+export const presentedDevice = async (
+  deps: Deps,
+  origin: Origin,
+  sub: string,
+): Promise<{ browserId: string | null; device: Device | null }> => {
+  if (origin.deviceToken === null) {
+    return { browserId: null, device: null }
+  }
+  const presented = await deps.store.devices.present(tokenHash(origin.deviceToken))
+  if (presented.kind !== 'known') {
+    return { browserId: null, device: null }
+  }
+  const device = await deps.store.devices.find(presented.browserId, sub)
+  return { browserId: presented.browserId, device }
+}
+
+/** What this browser is for this person, here and now. */
+export const deviceHere = async (
+  deps: Deps,
+  account: Account,
+  policy: Policy,
+  origin: Origin,
+): Promise<DeviceState> => {
+  const { device } = await presentedDevice(deps, origin, account.sub)
+  return deviceState(
+    device,
+    policy,
+    account.protection,
+    account.pin !== null,
+    origin.address,
+    deps.clock(),
+  )
+}
+
+/**
+ * Follows a browser through a sign-in whose password was right: its cookie is used up and
+ * replaced, and a copy of the cookie living elsewhere is found out. Returns the cookie to set;
+ * null leaves the one there is, which a stale copy keeps until it is proved anew.
+ */
+export const followBrowser = async (
+  deps: Deps,
+  tables: Tables,
+  account: Account,
+  origin: Origin,
+  nowMs: number,
+): Promise<{ cookie: string | null; browserId: string }> => {
+  const { token, next } = mintToken(deps)
+  const presented = origin.deviceToken === null ? null : tokenHash(origin.deviceToken)
+  const used = await tables.devices.use(presented, next, nowMs)
+  const device = await tables.devices.find(used.browserId, account.sub)
+  if (used.kind === 'known') {
+    if (device !== null) {
+      await tables.devices.goodCopyUsed(used.browserId, account.sub)
+      await tables.devices.seen(device.id, truncateNetwork(origin.address), nowMs)
+    }
+    return { cookie: token, browserId: used.browserId }
+  }
+  if (device !== null && (await tables.devices.staleCopyUsed(used.browserId, account.sub, nowMs))) {
+    await tables.devices.remove(device.id)
+    await tables.notices.add(
+      notice(deps, account.sub, 'device_forgotten_copied', { device: device.name }),
+    )
+    await tables.audit.append(
+      auditEntry(deps, {
+        act: 'device_forgotten',
+        sub: account.sub,
+        origin,
+        browserId: used.browserId,
+        detail: { why: 'copied' },
+      }),
+    )
+  }
+  return { cookie: null, browserId: used.browserId }
+}
+
+/** Leaves room for one more device: the one not seen for longest goes. */
+const makeRoom = async (
+  deps: Deps,
+  tables: Tables,
+  account: Account,
+  policy: Policy,
+  browserId: string,
+  origin: Origin,
+): Promise<void> => {
+  const others = (await tables.devices.list(account.sub))
+    .filter((device) => device.browserId !== browserId)
+    .sort((a, b) => b.lastSeenAt - a.lastSeenAt)
+  for (const device of others.slice(policy.devices.most_per_person - 1)) {
+    await tables.devices.remove(device.id)
+    await tables.notices.add(notice(deps, account.sub, 'device_dropped', { device: device.name }))
+    await tables.audit.append(
+      auditEntry(deps, {
+        act: 'device_dropped',
+        sub: account.sub,
+        origin,
+        browserId: device.browserId,
+        detail: { why: 'most_per_person' },
+      }),
+    )
+  }
+}
+
+/**
+ * Adds this browser to the person's recognised devices; the caller has checked that it may be.
+ * Returns the cookie to set, null when the browser's own is good.
+ */
+export const addDevice = (
+  deps: Deps,
+  account: Account,
+  policy: Policy,
+  name: string,
+  origin: Origin,
+): Promise<{ cookie: string | null }> => {
+  const nowMs = deps.clock()
+  const { token, next } = mintToken(deps)
+  const protection = effectiveProtection(policy, account.protection, account.pin !== null)
+  const family = browserFamily(origin.userAgent)
+  return deps.store.transact(async (tables) => {
+    const presented =
+      origin.deviceToken === null
+        ? null
+        : await tables.devices.present(tokenHash(origin.deviceToken))
+    const known = presented?.kind === 'known' ? presented : null
+    if (known === null) {
+      await tables.devices.newBrowser(next, nowMs)
+    }
+    const browserId = known?.browserId ?? next.browserId
+    await makeRoom(deps, tables, account, policy, browserId, origin)
+    await tables.devices.add({
+      id: text(deps.random.bytes(16)),
+      sub: account.sub,
+      browserId,
+      name,
+      browserName: family.browser,
+      systemName: family.system,
+      network: truncateNetwork(origin.address),
+      addedAt: nowMs,
+      lastSeenAt: nowMs,
+      addedUnder: protection === 'pin' ? 'pin' : 'notification',
+    })
+    await tables.notices.add(notice(deps, account.sub, 'device_added', { device: name }))
+    await tables.audit.append(
+      auditEntry(deps, { act: 'device_added', sub: account.sub, origin, browserId }),
+    )
+    return { cookie: known === null ? token : null }
+  })
+}

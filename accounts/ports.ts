@@ -1,0 +1,276 @@
+import type { PolicySet, Protection } from '../policies/policy.ts'
+import type { UserType } from '../policies/user_type.ts'
+import type { Account, PasswordRecord, Person, PinRecord } from './account.ts'
+
+/** Milliseconds since 1970. */
+export type Clock = () => number
+
+export interface Random {
+  /** `size` bytes from a cryptographic generator. */
+  bytes(size: number): Uint8Array
+  /** A whole number from 0 up to, not including, `below`. */
+  below(below: number): number
+}
+
+/** One account in the store. Times are ms since 1970 everywhere. */
+export interface AccountStore {
+  bySub(sub: string): Promise<Account | null>
+  /** `key` as `identifierKey` gives it. */
+  byIdentifier(key: string): Promise<Account | null>
+  byExternalId(externalId: string): Promise<Account | null>
+  /** Who has, or ever had, this identifier; null: nobody. It is never given to somebody else. */
+  identifierHolder(key: string): Promise<string | null>
+  insert(sub: string, person: Person, nowMs: number): Promise<void>
+  /** Replaces what the directory knows; secrets and protection stay. */
+  update(sub: string, person: Person, nowMs: number): Promise<void>
+  setProtection(sub: string, protection: Protection): Promise<void>
+  /** Moves `valid_after` forward, never back. */
+  voidBefore(sub: string, timeMs: number): Promise<void>
+  setDisabled(sub: string, atMs: number | null): Promise<void>
+  setPassword(sub: string, password: PasswordRecord): Promise<void>
+  /**
+   * Replaces a password only while `expectedSealed` is still the one stored: of two parallel
+   * changes one is true, the other false.
+   */
+  replacePassword(sub: string, expectedSealed: string, password: PasswordRecord): Promise<boolean>
+  /** Stores a PIN and marks that the account had one. */
+  setPin(sub: string, pin: PinRecord): Promise<void>
+  /** Stores a PIN only while the account's is `expectedSealed` (null: has none). */
+  replacePin(sub: string, expectedSealed: string | null, pin: PinRecord): Promise<boolean>
+  setPinBlocked(sub: string, atMs: number | null): Promise<void>
+  /**
+   * What the last import set as the password, in a form of the importer's own (no secret can be
+   * read from it); null: never any. A repeated import compares with it. Column `import_mark`.
+   */
+  importMark(sub: string): Promise<string | null>
+  setImportMark(sub: string, mark: string): Promise<void>
+  /** People of one type in one establishment that have an external id, for leavers. */
+  listActive(establishment: string, userType: UserType): Promise<{ sub: string; externalId: string; identifier: string }[]>
+}
+
+/** Where a try comes from: a browser the person succeeded on before, else the network. */
+export interface Place {
+  readonly kind: 'browser' | 'network'
+  readonly key: string
+}
+
+export type Admission =
+  | { readonly admitted: true; readonly place: Place }
+  | { readonly admitted: false; readonly place: Place; readonly why: 'delayed' | 'account_refused' }
+
+/**
+ * Password tries, counted per subject (keyed hash of what was typed, so that unknown identifiers
+ * cost and count the same) and place. The rules are those of `policies/lockout.ts`.
+ */
+export interface PasswordTries {
+  /**
+   * Admits a try and counts it as a failure in advance, in one atomic act: of parallel tries no
+   * more are admitted than the rules allow, and a crash takes nothing back. A refused try is not
+   * counted. `browser` counts as the place only if this subject succeeded on it before.
+   */
+  begin(subject: string, browser: string | null, network: string, nowMs: number): Promise<Admission>
+  /** Gives a counted try back unjudged: the hashing queue was full. */
+  release(subject: string, place: Place): Promise<void>
+  /** The try was right: clears what its place caused, and remembers browser and network. */
+  succeed(subject: string, place: Place, browser: string, network: string, nowMs: number): Promise<void>
+}
+
+/** PIN tries, counted per account for all processes. */
+export interface PinTries {
+  /**
+   * Reserves one try before anything is hashed, atomically. `blocked`: no more tries until it is
+   * reset; `busy`: tries in flight might use up the limit, ask again. A reservation that nobody
+   * settled within a minute (a crash) counts as wrong.
+   */
+  begin(
+    sub: string,
+    browser: string,
+    limit: number,
+    nowMs: number,
+  ): Promise<{ ok: true; tryId: string } | { ok: false; reason: 'blocked' | 'busy' }>
+  /** The reserved try was wrong. Blocks the account's PIN when it was the last one. */
+  wrong(sub: string, tryId: string, limit: number, nowMs: number): Promise<{ blocked: boolean; left: number }>
+  /** The reserved try was right: clears what this browser caused. The rest fades in 24 h. */
+  right(sub: string, tryId: string, browser: string): Promise<void>
+  /** A reservation given back untried: the hashing queue was full. */
+  release(tryId: string): Promise<void>
+  /** Unblocked or reset by an administrator: all counts go. */
+  clear(sub: string): Promise<void>
+}
+
+/** A browser that one person added. */
+export interface Device {
+  readonly id: string
+  readonly sub: string
+  readonly browserId: string
+  readonly name: string
+  /** Families such as "Firefox" and "Windows"; no fingerprint. */
+  readonly browserName: string
+  readonly systemName: string
+  readonly network: string
+  readonly addedAt: number
+  readonly lastSeenAt: number
+  readonly addedUnder: 'pin' | 'notification'
+}
+
+/** What a browser's cookie says. `stale`: a copy that the browser itself has since replaced. */
+export type Presented =
+  | { readonly kind: 'unknown' }
+  | { readonly kind: 'known'; readonly browserId: string }
+  | { readonly kind: 'stale'; readonly browserId: string }
+
+export interface DeviceStore {
+  /** Reads a cookie (its SHA-256) without using it up. */
+  present(tokenHash: string): Promise<Presented>
+  /**
+   * Uses a cookie at a sign-in whose password was right, and mints its successor in one atomic
+   * act. The presented value stays good until a successor has itself been presented; then it is
+   * stale, with every other successor. `next` is ignored when the presented one is stale.
+   * An unknown cookie makes a new browser.
+   */
+  use(
+    tokenHash: string | null,
+    next: { tokenHash: string; browserId: string },
+    nowMs: number,
+  ): Promise<Presented & { kind: 'known' | 'stale' }>
+  /** A browser of its own for whoever held a stale copy and proved the PIN. */
+  newBrowser(next: { tokenHash: string; browserId: string }, nowMs: number): Promise<void>
+  find(browserId: string, sub: string): Promise<Device | null>
+  list(sub: string): Promise<Device[]>
+  /** Adds, or replaces the one of the same browser and person. */
+  add(device: Device): Promise<void>
+  seen(id: string, network: string, nowMs: number): Promise<void>
+  remove(id: string): Promise<void>
+  removeAll(sub: string, addedUnder?: 'pin' | 'notification'): Promise<number>
+  /**
+   * A stale copy of the cookie was used by this person. True once both copies turn out to be in
+   * use: the stale one again, after the good one in between. The device is then to be forgotten.
+   */
+  staleCopyUsed(browserId: string, sub: string, nowMs: number): Promise<boolean>
+  /** The good copy was used by this person. */
+  goodCopyUsed(browserId: string, sub: string): Promise<void>
+  /** Cookies and devices past `beforeMs`. Returns how many devices went. */
+  purge(beforeMs: number): Promise<number>
+}
+
+export type NoticeCode =
+  | 'new_connection'
+  | 'device_added'
+  | 'device_dropped'
+  | 'device_forgotten_copied'
+  | 'pin_defined'
+  | 'pin_reset'
+  | 'pin_blocked'
+  | 'password_changed'
+
+/** Something that the person is told, in the account and, later, by mail. */
+export interface Notice {
+  readonly id: string
+  readonly sub: string
+  readonly code: NoticeCode
+  readonly atMs: number
+  readonly params: Readonly<Record<string, string>>
+}
+
+export interface NoticeStore {
+  add(notice: Notice): Promise<void>
+  /** Newest first. */
+  list(sub: string, limit: number): Promise<Notice[]>
+}
+
+export interface AuditEntry {
+  readonly id: string
+  readonly atMs: number
+  /** Such as `password_right`; the closed list is in `audit.ts`. */
+  readonly act: string
+  readonly outcome: 'done' | 'refused'
+  /** Who acted: a `sub`, or `cli:<system user>`; null: nobody known. */
+  readonly actor: string | null
+  /** Whom it concerns. */
+  readonly sub: string | null
+  readonly clientId: string | null
+  readonly network: string | null
+  readonly browserId: string | null
+  /** Facts of the act. Never a secret. */
+  readonly detail: Readonly<Record<string, string | number | boolean | null>>
+}
+
+export interface AuditLog {
+  append(entry: AuditEntry): Promise<void>
+  /** Newest first. */
+  list(filter: { sub?: string; act?: string }, limit: number): Promise<AuditEntry[]>
+}
+
+export interface PolicyVersion {
+  readonly id: string
+  readonly atMs: number
+  readonly by: string
+  readonly why: string
+  readonly policies: PolicySet
+}
+
+export interface PolicyStore {
+  /** The policies in force; the defaults where none was ever applied. Cached until changed. */
+  current(): Promise<PolicySet>
+  save(version: PolicyVersion): Promise<void>
+}
+
+/** Everything durable, as one act sees it. */
+export interface Tables {
+  readonly accounts: AccountStore
+  readonly passwordTries: PasswordTries
+  readonly pinTries: PinTries
+  readonly devices: DeviceStore
+  readonly notices: NoticeStore
+  readonly audit: AuditLog
+  readonly policies: PolicyStore
+}
+
+export interface Store extends Tables {
+  /**
+   * Runs `act` in one serialisable transaction: all of it or nothing. `act` may run again after a
+   * conflict, awaits nothing but its `tables`, and never touches the store itself.
+   */
+  transact<T>(act: (tables: Tables) => Promise<T>): Promise<T>
+}
+
+/** Who asks, for the fair hashing queue: known browsers have a lane of their own. */
+export interface HashLane {
+  readonly known: boolean
+  /** Browser or network; tries of one key wait behind one another. */
+  readonly key: string
+}
+
+/** Hashes secrets. Throws `AppError('busy')` when the queue is full. */
+export interface Hasher {
+  /** Throws `AppError('busy')` while this lane is full, before anything is counted or read. */
+  assertRoom(lane: HashLane): void
+  /** argon2id, sealed under the current pepper and bound to `owner`. */
+  hash(secret: string, owner: string, lane: HashLane): Promise<string>
+  /**
+   * Constant work: one argon2id whether `sealed` is a hash or null (then a dummy and false).
+   * `stale`: parameters or pepper have changed since.
+   */
+  verify(secret: string, sealed: string | null, owner: string, lane: HashLane): Promise<{ right: boolean; stale: boolean }>
+}
+
+/** What every act is given. */
+export interface Deps {
+  readonly store: Store
+  readonly hasher: Hasher
+  readonly clock: Clock
+  readonly random: Random
+  /** Keyed hash of `text` for `purpose`, base64url: subjects of tries, never readable from a leak. */
+  readonly digest: (purpose: string, text: string) => string
+  readonly schoolName: string
+}
+
+/** From where a request comes. */
+export interface Origin {
+  /** Client address behind the trusted proxies. */
+  readonly address: string
+  readonly userAgent: string
+  /** Value of the device cookie, as sent. */
+  readonly deviceToken: string | null
+  readonly clientId: string | null
+}

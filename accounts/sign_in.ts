@@ -1,0 +1,117 @@
+import { truncateNetwork } from '../policies/network.ts'
+import { isLapsed } from '../policies/password_age.ts'
+import { normalizePassword } from '../policies/password_rules.ts'
+import type { PolicySet } from '../policies/policy.ts'
+import { type Account, identifierKey } from './account.ts'
+import { auditEntry } from './audit.ts'
+import { followBrowser, tokenHash } from './devices.ts'
+import type { Admission, Deps, HashLane, Origin, Presented } from './ports.ts'
+
+/** What is hashed is bound to its owner, so that one person's hash is worth nothing at another's. */
+export const passwordOwner = (sub: string): string => `password:${sub}`
+
+export const IDENTIFIER_LENGTH_MAX = 256
+
+export type SignInResult =
+  | {
+      readonly ok: true
+      readonly account: Account
+      /** Device cookie to set; null: leave the one there is. */
+      readonly cookie: string | null
+    }
+  /** One answer for every refusal: unknown, wrong, lapsed, disabled, delayed, locked. */
+  | { readonly ok: false }
+
+const UNKNOWN: Presented = { kind: 'unknown' }
+
+/** Which lane of the hashing queue a request waits in. */
+export const laneOf = (presented: Presented, origin: Origin): HashLane =>
+  presented.kind === 'known'
+    ? { known: true, key: presented.browserId }
+    : { known: false, key: truncateNetwork(origin.address) }
+
+export const presentedBrowser = async (deps: Deps, origin: Origin): Promise<Presented> =>
+  origin.deviceToken === null
+    ? UNKNOWN
+    : deps.store.devices.present(tokenHash(origin.deviceToken))
+
+/** Why there is nothing to check the password against, or null. For the audit only. */
+const obstacle = (
+  account: Account | null,
+  policies: PolicySet,
+  admission: Admission,
+  nowMs: number,
+): string | null => {
+  if (!admission.admitted) {
+    return admission.why
+  }
+  if (account === null) {
+    return 'unknown_identifier'
+  }
+  if (account.disabledAt !== null) {
+    return 'account_disabled'
+  }
+  if (account.password === null) {
+    return 'no_password'
+  }
+  return isLapsed(account.password, policies[account.userType], nowMs) ? 'password_lapsed' : null
+}
+
+/**
+ * Checks an identifier and a password. Whatever is wrong, the answer, the store calls and the one
+ * argon2id are the same (OWASP ASVS 6.3.8): only the audit knows why.
+ */
+export const signIn = async (
+  deps: Deps,
+  typed: { identifier: string; password: string },
+  origin: Origin,
+): Promise<SignInResult> => {
+  const nowMs = deps.clock()
+  const presented = await presentedBrowser(deps, origin)
+  const lane = laneOf(presented, origin)
+  deps.hasher.assertRoom(lane)
+  const network = truncateNetwork(origin.address)
+  const key = identifierKey(typed.identifier.slice(0, IDENTIFIER_LENGTH_MAX))
+  const subject = deps.digest('password_tries', key)
+  const [account, policies] = await Promise.all([
+    deps.store.accounts.byIdentifier(key),
+    deps.store.policies.current(),
+  ])
+  const browser = presented.kind === 'known' ? presented.browserId : null
+  const admission = await deps.store.passwordTries.begin(subject, browser, network, nowMs)
+  const why = obstacle(account, policies, admission, nowMs)
+  const checked = await deps.hasher
+    .verify(
+      normalizePassword(typed.password),
+      why === null ? (account?.password?.sealed ?? null) : null,
+      passwordOwner(account?.sub ?? ''),
+      lane,
+    )
+    .catch(async (error: unknown) => {
+      if (admission.admitted) {
+        await deps.store.passwordTries.release(subject, admission.place)
+      }
+      throw error
+    })
+  return deps.store.transact(async (tables): Promise<SignInResult> => {
+    if (account === null || why !== null || !checked.right) {
+      await tables.audit.append(
+        auditEntry(deps, {
+          act: 'login_refused',
+          outcome: 'refused',
+          sub: account?.sub ?? null,
+          origin,
+          browserId: browser,
+          detail: { why: why ?? 'wrong_password', subject },
+        }),
+      )
+      return { ok: false }
+    }
+    const { cookie, browserId } = await followBrowser(deps, tables, account, origin, nowMs)
+    await tables.passwordTries.succeed(subject, admission.place, browserId, network, nowMs)
+    await tables.audit.append(
+      auditEntry(deps, { act: 'login_right', sub: account.sub, origin, browserId }),
+    )
+    return { ok: true, account, cookie }
+  })
+}

@@ -1,0 +1,79 @@
+const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
+
+/** Wrong passwords at one place before the first delay (CNIL deliberation 2022-100, case 2). */
+export const FREE_TRIES = 5
+/** The same source asks for a first delay of more than one minute. */
+export const FIRST_DELAY_MS = 61_000
+/** The longest delay: with it, one place gets fewer than 25 tries a day. */
+export const DELAY_MAX_MS = 2 * HOUR_MS
+/** Failures of one account within `FADE_MS`, all places together (NIST SP 800-63B-4 §3.2.2). */
+export const ACCOUNT_FAILURES_MAX = 100
+/** Failures are forgotten when the last one is this old. */
+export const FADE_MS = 24 * HOUR_MS
+
+/** Wrong PINs that block a PIN, unless the policy says otherwise (CNIL, as above). */
+export const PIN_TRIES_DEFAULT = 3
+/** The most that a policy may allow: 4 digits leave 10,000 values. */
+export const PIN_TRIES_CAP = 10
+
+/**
+ * What is known of one account at one place. A place is a network, or a browser known to the
+ * account. The store keeps one row a place and account, shared by all processes.
+ */
+export interface PlaceTries {
+  /** Failures in a row, as counted when the last of them happened. */
+  failures: number
+  /** Milliseconds since the epoch; null when nothing failed here yet. */
+  lastFailedAt: number | null
+  /** True once the account has signed in from this place. */
+  everSucceeded: boolean
+}
+
+export type Admission =
+  | { admitted: true }
+  | { admitted: false; until: number; why: 'delayed' | 'account_refused' }
+
+/**
+ * The failures that still count at `nowMs`: none once the last is 24 hours old. A store adds one
+ * to this number, not to the stored one, when a try fails.
+ */
+export function liveFailures(
+  { failures, lastFailedAt }: Pick<PlaceTries, 'failures' | 'lastFailedAt'>,
+  nowMs: number,
+): number {
+  return lastFailedAt === null || nowMs - lastFailedAt >= FADE_MS ? 0 : failures
+}
+
+/** How long a place waits after so many failures, in ms: 0 below `FREE_TRIES`, then doubling. */
+export function delayAfter(failures: number): number {
+  if (failures < FREE_TRIES) return 0
+  return Math.min(FIRST_DELAY_MS * 2 ** (failures - FREE_TRIES), DELAY_MAX_MS)
+}
+
+/**
+ * Whether a password may be tried now. The caller gives one answer, for the same work, to every
+ * refusal and to a wrong password.
+ *
+ * A refused try must not be counted or dated by the store: knocking during a delay would
+ * otherwise prolong it, and a stranger could keep a pupil out for ever.
+ *
+ * When the whole account has failed too often, places where it signed in before go on: the
+ * person is not shut out by guesses made elsewhere. `until` is then the latest possible end,
+ * since only the store knows when the oldest of those failures leaves the last 24 hours.
+ */
+export function admit(tries: PlaceTries, accountFailuresIn24h: number, nowMs: number): Admission {
+  if (accountFailuresIn24h >= ACCOUNT_FAILURES_MAX && !tries.everSucceeded) {
+    return { admitted: false, until: nowMs + FADE_MS, why: 'account_refused' }
+  }
+  const until = (tries.lastFailedAt ?? 0) + delayAfter(liveFailures(tries, nowMs))
+  return until > nowMs ? { admitted: false, until, why: 'delayed' } : { admitted: true }
+}
+
+/**
+ * Whether so many wrong PINs block it. A limit outside 1 to `PIN_TRIES_CAP` is brought inside:
+ * whatever a policy says, ten wrong PINs always block.
+ */
+export function pinBlocked(failures: number, limit: number = PIN_TRIES_DEFAULT): boolean {
+  return failures >= Math.min(Math.max(limit, 1), PIN_TRIES_CAP)
+}

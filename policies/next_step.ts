@@ -1,0 +1,262 @@
+import { effectiveProtection, type Policy, type Protection } from './policy.ts'
+import { ACR_LEVELS, holds, LEVELS, type Level, type Proofs, strongestLevel } from './proofs.ts'
+
+/** `generated`: made by the school, to be replaced by its owner once typed. */
+export type PinState = 'none' | 'in_use' | 'generated' | 'blocked'
+/** `none`: the account has no local password; the last three must be changed. */
+export type PasswordState = 'none' | 'personal' | 'temporary' | 'expired' | 'must_change'
+export type OtpKeyState = 'none' | 'first_use' | 'in_service' | 'unusable'
+
+export interface AccountState {
+  readonly protection: Protection | null
+  readonly pin: PinState
+  /** Ever had a PIN, whatever became of it. */
+  readonly hadPin: boolean
+  readonly password: PasswordState
+  /** ms; 0 when never. */
+  readonly passwordResetByMailAt: number
+  readonly otpKey: OtpKeyState
+  /** Proofs older than this (ms) are void. */
+  readonly validAfter: number
+}
+
+export interface DeviceState {
+  /** Added by this person on this browser, still valid, here. */
+  readonly recognised: boolean
+  /** This network lets a device be added. */
+  readonly mayAdd: boolean
+}
+
+/** What the application asked for. */
+export interface Wanted {
+  /** `acr` values in order of preference; empty when it asked for none. */
+  readonly acr: readonly string[]
+  /** One of `acr` must come back (essential claim), or the request fails. */
+  readonly essential: boolean
+  /** The application's own minimum, always essential. */
+  readonly leastAcr?: string | undefined
+  /** Factors proved earlier (ms) do not count: `prompt=login`, `max_age`. 0: any time. */
+  readonly notBefore: number
+  /** The application is for this person's user type. */
+  readonly forThisUserType: boolean
+}
+
+export interface Situation {
+  readonly policy: Policy
+  /** Null: nobody, or an account that is gone or disabled. */
+  readonly account: AccountState | null
+  readonly proofs: Proofs
+  readonly device: DeviceState
+  readonly wanted: Wanted
+  readonly nowMs: number
+}
+
+export type NextStep =
+  | { step: 'login'; reason: 'no_session' | 'account_gone' | 'not_recent' | 'session_over' }
+  | { step: 'unmet'; reason: 'unsupported' | 'no_pin' | 'pin_blocked' | 'no_otp_key' }
+  | { step: 'otp'; reason: 'policy' | 'application'; firstUse: boolean }
+  | { step: 'pin'; reason: 'new_device' | 'application'; blocked: boolean }
+  | { step: 'change_password'; reason: 'temporary' | 'expired' | 'must_change' }
+  | { step: 'define_pin'; reason: 'first_connection' | 'imposed' | 'application' | 'generated' }
+  | { step: 'device'; reason: 'pin_defined' | 'notification' | 'vague_name' }
+  | { step: 'refused'; reason: 'not_for_user_type' }
+  | { step: 'done'; reason: 'nothing_due' }
+
+/** Steps a person may meet, in the order in which they come. */
+export const STEPS = [
+  'login',
+  'unmet',
+  'otp',
+  'pin',
+  'change_password',
+  'define_pin',
+  'device',
+  'refused',
+  'done',
+] as const satisfies readonly NextStep['step'][]
+
+/** After a password was reset by mail, one mailbox must not open the PIN's door too. */
+const MAILED_RESET_MS = 24 * 3_600_000
+
+/** The situation with what every rule needs, worked out once. */
+interface Facts extends Situation {
+  readonly account: AccountState
+  readonly protection: Protection | null
+  /** The earliest time (ms) a proof may have to count: request, session's end and `validAfter`. */
+  readonly notBefore: number
+  /** What the application's request still lacks: the weakest level that would do, or null. */
+  readonly missing: Level | null
+}
+
+type Rule = (facts: Facts) => NextStep | null
+
+const recent = (time: number | undefined, { notBefore }: { notBefore: number }): boolean =>
+  time !== undefined && time >= notBefore
+
+const earliest = ({ policy, account, wanted, nowMs }: Situation): number =>
+  Math.max(
+    wanted.notBefore,
+    account?.validAfter ?? 0,
+    nowMs - policy.sessions.absolute_hours * 3_600_000,
+  )
+
+/**
+ * The earliest time (ms) at which a proof counts in this situation. What the ID token says of
+ * `acr` and `amr` is measured with it, as the steps are.
+ */
+export const proofsNotBefore = earliest
+
+/** A PIN defined now proves the person only the very first time. */
+export const newPinCounts = (account: AccountState, nowMs: number): boolean =>
+  !account.hadPin && nowMs - account.passwordResetByMailAt >= MAILED_RESET_MS
+
+type Unmet = Extract<NextStep, { step: 'unmet' }>['reason']
+
+/** Why a level cannot be reached in this sign-in, or null when it can. */
+const OBSTACLE: Record<Level, (facts: Omit<Facts, 'missing'>) => Unmet | null> = {
+  password: () => null,
+  pin: ({ policy, account, proofs, nowMs }) => {
+    if (account.pin === 'blocked') {
+      return 'pin_blocked'
+    }
+    const usable = account.pin !== 'none' || newPinCounts(account, nowMs)
+    // One that was defined in this sign-in without counting is not asked again before the next.
+    const spent = proofs.pinDefined !== undefined && proofs.pin === undefined
+    return policy.protections.includes('pin') && usable && !spent ? null : 'no_pin'
+  },
+  otp: ({ policy, account }) =>
+    policy.otp !== 'off' && (account.otpKey === 'in_service' || account.otpKey === 'first_use')
+      ? null
+      : 'no_otp_key',
+}
+
+type Lack = { missing: Level | null; unmet: Unmet | null }
+const NOTHING: Lack = { missing: null, unmet: null }
+
+/** What a list of acceptable `acr` values still lacks: the weakest reachable level, else why none is. */
+const lackOf = (acrs: readonly string[], facts: Omit<Facts, 'missing'>): Lack => {
+  const levels = LEVELS.filter((level) => acrs.some((acr) => ACR_LEVELS.get(acr) === level))
+  if (levels.some((level) => holds(level, facts.proofs, facts.notBefore))) {
+    return NOTHING
+  }
+  const obstacles = levels.map((level) => OBSTACLE[level](facts))
+  const reachable = levels.find((_, index) => obstacles[index] === null)
+  return reachable === undefined
+    ? { missing: null, unmet: obstacles[0] ?? 'unsupported' }
+    : { missing: reachable, unmet: null }
+}
+
+const strongest = (...levels: (Level | null)[]): Level | null =>
+  LEVELS.findLast((level) => levels.includes(level)) ?? null
+
+const otpDue: Rule = ({ policy, account, proofs, notBefore, missing }) => {
+  const reason = missing === 'otp' ? 'application' : 'policy'
+  if ((missing !== 'otp' && policy.otp !== 'required') || recent(proofs.passcode, { notBefore })) {
+    return null
+  }
+  return account.otpKey === 'in_service' || account.otpKey === 'first_use'
+    ? { step: 'otp', reason, firstUse: account.otpKey === 'first_use' }
+    : { step: 'unmet', reason: 'no_otp_key' } // The PIN never stands in.
+}
+
+const pinDue: Rule = ({ account, proofs, protection, device, missing, notBefore }) => {
+  const answered = recent(proofs.pin, { notBefore }) || recent(proofs.pinDefined, { notBefore })
+  if (account.pin === 'none' || answered || recent(proofs.passcode, { notBefore })) {
+    return null
+  }
+  const blocked = account.pin === 'blocked'
+  if (protection === 'pin' && !device.recognised) {
+    return { step: 'pin', reason: 'new_device', blocked }
+  }
+  return missing === 'pin' ? { step: 'pin', reason: 'application', blocked } : null
+}
+
+const changeDue: Rule = ({ account }) =>
+  account.password === 'none' || account.password === 'personal'
+    ? null
+    : { step: 'change_password', reason: account.password }
+
+const definitionDue: Rule = ({ policy, account, proofs, protection, missing, notBefore }) => {
+  if (account.pin === 'generated' && recent(proofs.pin, { notBefore })) {
+    return { step: 'define_pin', reason: 'generated' }
+  }
+  if (protection === null) {
+    return { step: 'define_pin', reason: 'first_connection' }
+  }
+  if (account.pin !== 'none') {
+    return null
+  }
+  if (protection === 'pin') {
+    return { step: 'define_pin', reason: policy.protections.length === 1 ? 'imposed' : 'first_connection' }
+  }
+  return missing === 'pin' ? { step: 'define_pin', reason: 'application' } : null
+}
+
+const deviceDue: Rule = ({ policy, proofs, protection, device, notBefore }) => {
+  const answered = recent(proofs.deviceOffered, { notBefore })
+  if (!policy.devices.trust || !device.mayAdd || device.recognised || answered) {
+    return null
+  }
+  if (proofs.deviceNameVague !== undefined) {
+    return { step: 'device', reason: 'vague_name' }
+  }
+  if (protection === 'pin' && recent(proofs.pinDefined, { notBefore })) {
+    return { step: 'device', reason: 'pin_defined' }
+  }
+  return protection === 'notification' ? { step: 'device', reason: 'notification' } : null
+}
+
+/** After the first proof: the first rule that finds something due decides. */
+const RULES: readonly Rule[] = [otpDue, pinDue, changeDue, definitionDue, deviceDue]
+
+const firstProof = (situation: Situation): NextStep | null => {
+  const { account, proofs, wanted } = situation
+  const times = [proofs.password, proofs.passcode].filter((time) => time !== undefined)
+  if (times.length === 0) {
+    return { step: 'login', reason: 'no_session' }
+  }
+  if (account === null) {
+    return { step: 'login', reason: 'account_gone' }
+  }
+  const latest = Math.max(...times)
+  if (latest < wanted.notBefore) {
+    return { step: 'login', reason: 'not_recent' }
+  }
+  return strongestLevel(proofs, earliest(situation)) === null
+    ? { step: 'login', reason: 'session_over' }
+    : null
+}
+
+/**
+ * The one rule that decides: what a person has to do next, and why. Pure and total: every prompt,
+ * page and simulation asks it, nothing else decides.
+ */
+export const nextStep = (situation: Situation): NextStep => {
+  const login = firstProof(situation)
+  const { account, policy, wanted } = situation
+  if (login !== null || account === null) {
+    return login ?? { step: 'login', reason: 'account_gone' }
+  }
+  const facts = {
+    ...situation,
+    account,
+    protection: effectiveProtection(policy, account.protection, account.pin !== 'none'),
+    notBefore: earliest(situation),
+  }
+  const asked = lackOf(wanted.acr, facts)
+  const least = wanted.leastAcr === undefined ? NOTHING : lackOf([wanted.leastAcr], facts)
+  const unmet = least.unmet ?? (wanted.essential && wanted.acr.length > 0 ? asked.unmet : null)
+  if (unmet !== null) {
+    return { step: 'unmet', reason: unmet }
+  }
+  const missing = strongest(asked.missing, least.missing)
+  for (const rule of RULES) {
+    const due = rule({ ...facts, missing })
+    if (due !== null) {
+      return due
+    }
+  }
+  return wanted.forThisUserType
+    ? { step: 'done', reason: 'nothing_due' }
+    : { step: 'refused', reason: 'not_for_user_type' }
+}

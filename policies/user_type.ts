@@ -1,0 +1,18 @@
+/** Every kind of person that a school signs in. A closed list: a policy exists for each. */
+export const USER_TYPES = [
+  'teacher',
+  'staff',
+  'student',
+  'guardian',
+  'inspector',
+  'internship_counsellor',
+] as const
+
+export type UserType = (typeof USER_TYPES)[number]
+
+const KNOWN: ReadonlySet<unknown> = new Set(USER_TYPES)
+
+/** True for exactly the words of `USER_TYPES`; case and spaces count. */
+export function isUserType(value: unknown): value is UserType {
+  return KNOWN.has(value)
+}

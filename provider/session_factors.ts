@@ -1,0 +1,147 @@
+import type { KoaContextWithOIDC, Provider } from 'oidc-provider'
+import type { Proofs } from '../policies/proofs.ts'
+
+/** What our pages submit when they finish, each bound to the account it was proved for. */
+export interface StepResults {
+  login?: { accountId: string; ts: number; atMs: number; remember: false }
+  pin?: { sub: string; atMs: number; deviceAnswered: boolean; vagueName?: string }
+  define_pin?: { sub: string; atMs: number; counts: boolean; chosen: 'pin' | 'other' }
+  change_password?: { sub: string; atMs: number }
+  device?: { sub: string; atMs: number }
+}
+
+/** Kept in the session record, beside the OP's own fields. */
+export interface Factors {
+  readonly sub: string
+  readonly proofs: Proofs
+  /** First proof of the sign-in that was last brought to its end; the session is open since. */
+  readonly completedFor?: number
+  /** Ends of the open session: after idling, and in all from the first proof. Seconds. */
+  readonly idleSeconds?: number
+  readonly absoluteSeconds?: number
+}
+
+interface FactoredSession {
+  accountId?: string
+  acr?: string
+  amr?: string[]
+  loginTs?: number
+  factors?: Factors
+}
+
+/** The session's factors, if they are those of the account signed in. */
+export const factorsOf = (session: unknown): Factors | null => {
+  const { accountId, factors } = session as FactoredSession
+  return factors !== undefined && factors.sub === accountId ? factors : null
+}
+
+export const setFactors = (session: unknown, factors: Factors): void => {
+  ;(session as FactoredSession).factors = factors
+}
+
+export const setAuthenticationContext = (
+  session: unknown,
+  acr: string | undefined,
+  amr: string[],
+): void => {
+  const target = session as FactoredSession
+  if (acr === undefined) {
+    delete target.acr
+  } else {
+    target.acr = acr
+  }
+  target.amr = amr
+}
+
+const later = (a: number | undefined, b: number): number => Math.max(a ?? 0, b)
+
+const bound = <T extends { sub: string }>(result: T | undefined, sub: string): T | undefined =>
+  result?.sub === sub ? result : undefined
+
+/**
+ * Each kind of result and what it adds to the proofs. A new sign-in of the same person in the same
+ * session keeps earlier factors: whether they are recent enough is judged request by request. What
+ * belonged to that earlier sign-in alone (its new PIN, its device offer) goes.
+ */
+const STEPS_PROVE: ((results: StepResults, sub: string, proofs: Proofs) => Proofs)[] = [
+  ({ login }, sub, proofs) => {
+    if (login?.accountId !== sub || login.atMs <= (proofs.password ?? 0)) {
+      return proofs // Every resume brings the login of its chain again.
+    }
+    return { password: login.atMs, pin: proofs.pin, passcode: proofs.passcode }
+  },
+  (results, sub, proofs) => {
+    const pin = bound(results.pin, sub)
+    return pin === undefined
+      ? proofs
+      : {
+          ...proofs,
+          pin: later(proofs.pin, pin.atMs),
+          ...(pin.deviceAnswered ? { deviceOffered: pin.atMs } : {}),
+          ...(pin.vagueName === undefined ? {} : { deviceNameVague: pin.vagueName }),
+        }
+  },
+  (results, sub, proofs) => {
+    const defined = bound(results.define_pin, sub)
+    return defined?.chosen !== 'pin'
+      ? proofs
+      : {
+          ...proofs,
+          pinDefined: later(proofs.pinDefined, defined.atMs),
+          ...(defined.counts ? { pin: later(proofs.pin, defined.atMs) } : {}),
+        }
+  },
+  (results, sub, { deviceNameVague, ...proofs }) => {
+    const device = bound(results.device, sub)
+    return device === undefined
+      ? { ...proofs, deviceNameVague }
+      : { ...proofs, deviceOffered: later(proofs.deviceOffered, device.atMs) }
+  },
+]
+
+/** The factors of a session after the results of a finished page. */
+export const withResults = (current: Factors | null, sub: string, results: StepResults): Factors => {
+  const before: Factors = current?.sub === sub ? current : { sub, proofs: {} }
+  const proofs = STEPS_PROVE.reduce((held, step) => step(results, sub, held), before.proofs)
+  return { ...before, proofs }
+}
+
+/** Of two writers of one session, as one person: no proof is lost. */
+export const mergeFactors = (stored: Factors, incoming: Factors): Factors => {
+  const newest = (key: keyof Proofs): number | undefined => {
+    const times = [stored.proofs[key], incoming.proofs[key]].filter((t) => typeof t === 'number')
+    return times.length === 0 ? undefined : Math.max(...times)
+  }
+  const sameSignIn = stored.proofs.password === incoming.proofs.password
+  return {
+    ...stored,
+    ...incoming,
+    proofs: {
+      ...incoming.proofs,
+      password: newest('password'),
+      pin: newest('pin'),
+      passcode: newest('passcode'),
+      ...(sameSignIn
+        ? { pinDefined: newest('pinDefined'), deviceOffered: newest('deviceOffered') }
+        : {}),
+    },
+  }
+}
+
+/**
+ * Makes sessions carry our factors. To be called right after `new Provider`, before any request:
+ * the OP works out once which fields of a session it keeps, and drops the others.
+ */
+export const installFactors = (provider: Provider): void => {
+  const Session = provider.Session as unknown as { IN_PAYLOAD: string[] }
+  const keys = [...Session.IN_PAYLOAD, 'factors']
+  Object.defineProperty(Session, 'IN_PAYLOAD', { get: () => keys })
+  // Emitted after the login of a resumed request and before its policy; must stay synchronous.
+  provider.on('interaction.ended', (ctx: KoaContextWithOIDC) => {
+    const { session, result } = ctx.oidc
+    const sub = session?.accountId
+    if (session !== undefined && sub !== undefined) {
+      setFactors(session, withResults(factorsOf(session), sub, (result ?? {}) as StepResults))
+    }
+  })
+}

@@ -1,0 +1,22 @@
+/**
+ * Small comforts of every form: a second click does not send it twice, and what went wrong takes
+ * the focus, also where `autofocus` is ignored.
+ */
+const SENT = 'sent'
+
+// On the document, so that a script that holds a form back (stages.js) has spoken before.
+document.addEventListener('submit', (event) => {
+  const form = event.target
+  if (!(form instanceof HTMLFormElement) || !('once' in form.dataset)) return
+  if (event.defaultPrevented) return
+  if (SENT in form.dataset) event.preventDefault()
+  form.dataset[SENT] = ''
+})
+
+// A page that comes back by the back button may be sent again.
+window.addEventListener('pageshow', () => {
+  for (const form of document.forms) delete form.dataset[SENT]
+})
+
+const wrong = document.querySelector('[data-focus]')
+if (wrong instanceof HTMLElement) wrong.focus()

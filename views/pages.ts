@@ -1,0 +1,214 @@
+/**
+ * What each page is given. The views decide how it looks and nothing else: every text comes from
+ * `messages/`, every value from the model. Keys ending in `Key` name a message.
+ */
+export type Locale = 'fr' | 'en'
+
+/** The school as people see it, from the settings. */
+export interface School {
+  readonly name: string
+  /** Address of an image served by this gateway or over https; none: the name alone. */
+  readonly logoUrl?: string | undefined
+  readonly support: {
+    readonly url?: string | undefined
+    readonly mail?: string | undefined
+    readonly phone?: string | undefined
+    readonly hours?: string | undefined
+  }
+}
+
+/** Every form error that has words, below `errors.` in the messages, with the values it may carry. */
+export const FORM_ERROR_CODES = [
+  'login_refused',
+  'field_required',
+  'form_invalid',
+  'try_again', // another try of the same person is being checked at this moment
+  'pin_wrong', // left?
+  'pin_format', // min, max
+  'pin_mismatch',
+  'pin_guessable_repeat',
+  'pin_guessable_sequence',
+  'pin_guessable_pairs',
+  'pin_guessable_year',
+  'pin_guessable_date',
+  'pin_guessable_keypad',
+  'pin_guessable_birth_date',
+  'pin_guessable_identifier',
+  'pin_guessable_same', // the one being replaced
+  'protection_required',
+  'device_name_required',
+  'device_name_vague',
+  'device_name_too_long', // max
+  'device_limit',
+  'password_wrong',
+  'password_short', // min
+  'password_long', // max
+  'password_digits_only',
+  'password_entropy', // bits
+  'password_common',
+  'password_personal',
+  'password_same',
+  'password_mismatch',
+] as const
+export type FormErrorCode = (typeof FORM_ERROR_CODES)[number]
+
+/** One error: `field` is the input's name, or none when it concerns the whole form. */
+export interface FormError {
+  readonly field?: string | undefined
+  readonly code: FormErrorCode
+  readonly params?: Readonly<Record<string, string | number>> | undefined
+}
+
+/** What every page gets besides its own model; the renderer adds the school and the static files. */
+export interface Frame {
+  readonly locale: Locale
+  /** This page in each language, without scripts: a plain link each. May be empty. */
+  readonly languages: readonly { locale: Locale; href: string; current: boolean }[]
+}
+
+/** A form that posts to us. */
+export interface Form {
+  readonly action: string
+  readonly csrf: string
+  readonly errors: readonly FormError[]
+}
+
+/** The tick box and the name under a PIN, or on the device page. None where the policy or network forbids it. */
+export interface DeviceOffer {
+  readonly suggestedName: string
+  /** What was typed before, kept across an error. */
+  readonly name?: string | undefined
+  readonly ticked: boolean
+  /** The name is too vague to be recognised later ("School"): ask once for a specific one. */
+  readonly vague: boolean
+  readonly lifetimeDays: number
+}
+
+export interface PinShape {
+  readonly minLength: number
+  readonly maxLength: number
+  /** The establishment shuffles the keypad (projector-safe). Order of the ten digits to draw, else undefined. */
+  readonly shuffled?: readonly number[] | undefined
+}
+
+/** Security notices that have words; another code (written by a newer version) reads generally. */
+export const NOTICE_CODES = [
+  'device_added',
+  'device_forgotten_copied', // a copy of this device's cookie was in use elsewhere
+  'pin_defined',
+  'pin_reset',
+  'pin_blocked',
+  'new_connection',
+  'password_changed',
+] as const
+
+/** Something the person should know. `at` is an ISO 8601 instant. */
+export interface Notice {
+  readonly code: string
+  readonly at: string
+  /** Shown where present: `device`, `browser`, `network`, `place`. */
+  readonly params: Readonly<Record<string, string>>
+}
+
+export const ERROR_PAGE_CODES = [
+  'session_not_found', // expired or unknown sign-in, back button after the end
+  'cookies_blocked',
+  'foreign_interaction', // this page belongs to another browser or tab's sign-in
+  'already_done', // double submit, or a step that is behind us
+  'form_expired', // CSRF token or Origin do not fit
+  'bad_request', // the application's request is wrong
+  'not_found',
+  'busy', // 503, try again in a moment
+  'unavailable', // 500
+  'access_denied',
+] as const
+export type ErrorPageCode = (typeof ERROR_PAGE_CODES)[number]
+
+export interface Pages {
+  /** `<main data-step="login">` */
+  login: Form & { identifier: string; applicationName?: string | undefined; helpHref: string }
+  /** `<main data-step="pin">` */
+  pin: Form & {
+    personName: string
+    shape: PinShape
+    device?: DeviceOffer | undefined
+    /** `new_device`: this browser is not recognised; `application`: the application asked for it. */
+    reason: 'new_device' | 'application'
+    applicationName?: string | undefined
+    /** Only when the policy allows more than three tries and one is left. */
+    triesLeft?: number | undefined
+    cookieHelpHref: string
+    helpHref: string
+    cancelHref?: string | undefined
+  }
+  /** `<main data-step="pin">` too: the PIN is blocked, no form but the way back. */
+  pin_blocked: { personName: string; helpHref: string; restartHref?: string | undefined }
+  /** `<main data-step="define_pin">`. Choices: what else the policy offers; empty when the PIN is imposed. */
+  define_pin: Form & {
+    personName: string
+    shape: PinShape
+    /** `first`: first connection; `imposed`; `application` asks for one; `replace`: the one in use was generated by the school. */
+    reason: 'first' | 'imposed' | 'application' | 'replace'
+    /** Whether *Define a PIN code* is ticked (first display: true). */
+    definePin: boolean
+    /** false: the policy offers no PIN, only the choice is shown. */
+    pinOffered: boolean
+    choices: readonly ('notification' | 'none')[]
+    choice?: 'notification' | 'none' | undefined
+  }
+  /** `<main data-step="device">` */
+  device: Form & {
+    personName: string
+    offer: DeviceOffer
+    protection: 'pin' | 'notification' | 'none'
+    cookieHelpHref: string
+  }
+  /** `<main data-step="change_password">` */
+  change_password: Form & {
+    personName: string
+    identifier: string
+    /** Why: it is temporary, has expired, or the school asked for it. */
+    reason: 'temporary' | 'expired' | 'required'
+    askCurrent: boolean
+    minLength: number
+    minEntropyBits: number
+  }
+  /** `<main data-step="unmet">`: the application wants a proof that this person cannot give. One button: back to it. */
+  unmet: Form & {
+    reason: 'no_pin' | 'pin_blocked' | 'no_otp_key' | 'unsupported'
+    applicationName: string
+    helpHref: string
+  }
+  /** `<main data-step="refused">`: the sign-in worked, the application is not for this type of user. */
+  refused: Form & { applicationName: string; portalHref: string }
+  /** `<main data-step="portal">` */
+  portal: {
+    personName: string
+    applications: readonly { name: string; href: string; logoUrl?: string | undefined }[]
+    signOutHref: string
+    notices: readonly Notice[]
+  }
+  /** `<main data-step="logout">`: confirmation. `csrf` is the OP's own `xsrf` value, posted as `xsrf`. */
+  logout: { action: string; xsrf: string; applicationName?: string | undefined }
+  /** `<main data-step="logged_out">` */
+  logged_out: { signInHref: string; applicationName?: string | undefined }
+  /** `<main data-step="error">` */
+  error: {
+    code: ErrorPageCode
+    /** Where a click goes on; labelled by `error.<code>.action`. */
+    actionHref?: string | undefined
+    retryAfterSeconds?: number | undefined
+    /** A short opaque code to give to the support; never an internal message. */
+    reference?: string | undefined
+    /** For `bad_request`: the OAuth error and its description, for the application's developer. */
+    technical?: string | undefined
+    helpHref: string
+    cookieHelpHref: string
+  }
+  /** `<main data-step="help">`: lost identifier, password, PIN, key; contacts. */
+  help: { backHref?: string | undefined }
+  /** `<main data-step="help_cookies">`: `address` is the exact host to allow. */
+  help_cookies: { address: string; backHref?: string | undefined }
+}
+
+export type PageName = keyof Pages

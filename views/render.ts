@@ -1,0 +1,122 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import nunjucks from 'nunjucks'
+import { type Assets, createAssets } from './assets.ts'
+import { createTranslator, LOCALES, type MessageParams, type Translate } from './i18n.ts'
+import type { FormError, Frame, Locale, PageName, Pages, School } from './pages.ts'
+import { NOTICE_CODES } from './pages.ts'
+import { iconSvg, themeCss } from './theme.ts'
+
+export interface RendererOptions {
+  readonly school: School
+  /** `accent`: the school's colour, `#rrggbb`; made readable where it is too pale or too dark. */
+  readonly theme?: { readonly accent?: string | undefined } | undefined
+  /** Folder of the static files' addresses. Default `/assets/`. */
+  readonly assetsPath?: string | undefined
+  /** IANA zone in which times are written. Default: the machine's. */
+  readonly timeZone?: string | undefined
+}
+
+export interface Renderer {
+  /** A whole HTML document. Throws when a template, a message or a value is missing. */
+  render<P extends PageName>(page: P, model: Pages[P], frame: Frame): string
+  readonly assets: Assets
+}
+
+/** The `data-step` of each page's `<main>`: programs and tests find a step by it. */
+const STEPS: Readonly<Record<PageName, string>> = {
+  login: 'login',
+  pin: 'pin',
+  pin_blocked: 'pin',
+  define_pin: 'define_pin',
+  device: 'device',
+  change_password: 'change_password',
+  unmet: 'unmet',
+  refused: 'refused',
+  portal: 'portal',
+  logout: 'logout',
+  logged_out: 'logged_out',
+  error: 'error',
+  help: 'help',
+  help_cookies: 'help_cookies',
+}
+
+/** Errors that say more when this parameter is given: the text is then `<code>_<parameter>`. */
+const RICHER_ERRORS: Readonly<Record<string, string>> = { pin_wrong: 'left' }
+
+/** Reads templates, messages and static files once; afterwards nothing touches the disk. */
+export function createRenderer(options: RendererOptions): Renderer {
+  const assets = createAssets(readAssets(options.theme?.accent), options.assetsPath ?? '/assets/')
+  const templates = compileTemplates(assets)
+  const words = new Map(
+    LOCALES.map((locale) => [locale, createWords(locale, options.timeZone)] as const),
+  )
+  return {
+    assets,
+    render(page, model, frame) {
+      const template = templates.get(page)
+      const said = words.get(frame.locale)
+      if (!template || !said) throw new Error(`no page ${page} in ${frame.locale}`)
+      return template.render({
+        ...said,
+        model,
+        step: STEPS[page],
+        locale: frame.locale,
+        languages: frame.languages,
+        school: options.school,
+        errors: 'errors' in model ? model.errors : [],
+      })
+    },
+  }
+}
+
+function readAssets(accent: string | undefined): Map<string, string> {
+  const scripts = join(import.meta.dirname, 'browser')
+  const read = (...path: string[]) => readFileSync(join(import.meta.dirname, ...path), 'utf8')
+  return new Map([
+    ['gateway.css', read('gateway.css')],
+    ['theme.css', themeCss(accent)],
+    ['icon.svg', iconSvg(accent)],
+    ...readdirSync(scripts)
+      .filter((name) => name.endsWith('.js'))
+      .map((name) => [name, read('browser', name)] as const),
+  ])
+}
+
+function compileTemplates(assets: Assets): Map<PageName, nunjucks.Template> {
+  const environment = new nunjucks.Environment(
+    new nunjucks.FileSystemLoader(join(import.meta.dirname, 'templates')),
+    { autoescape: true, throwOnUndefined: true, trimBlocks: true, lstripBlocks: true },
+  )
+  environment.addGlobal('asset', assets.urlOf)
+  // Shared ones first: nunjucks keeps what it has compiled, so that no page loads them later.
+  for (const shared of ['parts.njk', 'layout.njk']) environment.getTemplate(shared, true)
+  const pages = Object.keys(STEPS) as PageName[]
+  return new Map(pages.map((page) => [page, environment.getTemplate(`${page}.njk`, true)]))
+}
+
+/** What templates say things with, in one language. */
+function createWords(locale: Locale, timeZone: string | undefined) {
+  const t = createTranslator(locale)
+  const moments = new Intl.DateTimeFormat(locale, {
+    dateStyle: 'long',
+    timeStyle: 'short',
+    ...(timeZone === undefined ? {} : { timeZone }),
+  })
+  return {
+    t,
+    moment: (iso: string) => moments.format(new Date(iso)),
+    error_text: (error: FormError) => errorText(t, error),
+    notice_text: (code: string) =>
+      t(`notices.${(NOTICE_CODES as readonly string[]).includes(code) ? code : 'other'}`),
+    /** The errors of one field, for the text beside it. */
+    errors_of: (errors: readonly FormError[], field: string) =>
+      errors.filter((error) => error.field === field),
+  }
+}
+
+function errorText(t: Translate, { code, params = {} }: FormError): string {
+  const richer = RICHER_ERRORS[code]
+  const given: MessageParams = params
+  return t(`errors.${richer && richer in given ? `${code}_${richer}` : code}`, given)
+}
