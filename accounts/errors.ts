@@ -9,6 +9,7 @@ export type AppErrorCode =
   | 'not_found'
   | 'busy'
   | 'unavailable'
+  | 'access_denied'
 
 /** The one error class of ours: a closed code for the page, a precise message for the log. */
 export class AppError extends Error {

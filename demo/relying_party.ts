@@ -69,6 +69,8 @@ export interface RelyingPartySettings {
   readonly clientSecret: string
   /** Where the workspace is reached, without a slash at the end. */
   readonly url: string
+  /** Scopes to ask for; if left out, those we know among what the gateway offers. */
+  readonly scope?: string
 }
 
 export type RelyingParty = Awaited<ReturnType<typeof createRelyingParty>>
@@ -79,7 +81,7 @@ export async function createRelyingParty(settings: RelyingPartySettings) {
   const redirectUri = `${settings.url}/callback`
   const metadata = config.serverMetadata()
   const supported = metadata.scopes_supported ?? ['openid']
-  const scope = SCOPES_WANTED.filter((name) => supported.includes(name)).join(' ')
+  const scope = settings.scope ?? SCOPES_WANTED.filter((name) => supported.includes(name)).join(' ')
   const verifyLogout = createLogoutVerifier(settings, metadata.jwks_uri ?? '')
 
   return {

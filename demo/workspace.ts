@@ -34,6 +34,8 @@ export interface WorkspaceOptions {
   readonly host: string
   /** How browsers reach it, without a slash at the end; `http://host:port` if left out. */
   readonly publicUrl?: string
+  /** Scopes to ask for, separated by spaces; all that the gateway offers and we know if left out. */
+  readonly scope?: string
   /** The name on the pages. */
   readonly name?: string
   /** Cookies know no ports: applications on one host need names of their own. */
@@ -175,7 +177,7 @@ function noticeAfter(intent: Intent, signedIn: SignedIn): Notice | undefined {
 
 async function refresh(visit: Visit): Promise<Answer> {
   const { session } = visit
-  if (!session?.signedIn) return redirect('/')
+  if (!session?.signedIn?.refreshToken) return redirect('/')
   const outcome = await refreshOnce(visit.workspace, session, session.signedIn)
   if (!outcome.ok) {
     if (outcome.problem.error === 'invalid_grant') session.signedIn = undefined

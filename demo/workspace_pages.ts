@@ -74,7 +74,9 @@ export function signedInPage(
 ): string {
   const { locale } = frame
   const claims = { ...signedIn.userinfo, ...signedIn.idTokenClaims }
-  const name = shown(claims['name'] ?? claims['preferred_username'] ?? signedIn.sub)
+  const name = shown(
+    claims['name'] ?? claims['given_name'] ?? claims['preferred_username'] ?? signedIn.sub,
+  )
   return page(
     frame,
     'signed_in',
@@ -95,8 +97,8 @@ ${summaryLine(locale, 'who_time', clockTime(claims['auth_time'], locale))}
 ${intentAct(locale, 'grade_book')}
 ${intentAct(locale, 'confidential')}
 ${intentAct(locale, 'again')}
-${act(locale, '/refresh', 'refresh', 'refresh_hint', html`<button>${text(locale, 'refresh')}</button>`)}
-${act(locale, '/sign-out', 'sign_out', 'sign_out_hint', html`<button>${text(locale, 'sign_out')}</button>`)}
+${signedIn.refreshToken ? buttonAct(locale, '/refresh', 'refresh') : undefined}
+${buttonAct(locale, '/sign-out', 'sign_out')}
 </ul>
 </section>
 <section aria-labelledby="claims">
@@ -114,6 +116,10 @@ function summaryLine(locale: Locale, key: TextKey, value: unknown): Html | undef
 function intentAct(locale: Locale, intent: Exclude<Intent, 'sign_in'>): Html {
   const button = html`<button name="intent" value="${intent}">${text(locale, intent)}</button>`
   return act(locale, '/sign-in', intent, `${intent}_hint`, button)
+}
+
+function buttonAct(locale: Locale, action: string, name: 'refresh' | 'sign_out'): Html {
+  return act(locale, action, name, `${name}_hint`, html`<button>${text(locale, name)}</button>`)
 }
 
 function act(locale: Locale, action: string, name: string, hint: TextKey, button: Html): Html {

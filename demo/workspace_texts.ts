@@ -76,9 +76,9 @@ const fr: Record<TextKey, string> = {
   try_title: 'À essayer',
   grade_book: 'Ouvrir le carnet de notes',
   grade_book_hint:
-    'Demande le code PIN s’il n’a pas été saisi ; continue sans s’il ne peut l’être.',
+    'Demande le code PIN s’il n’a pas été saisi\u00a0; continue sans s’il ne peut l’être.',
   confidential: 'Ouvrir le dossier confidentiel',
-  confidential_hint: 'Exige le code PIN : sans lui, la passerelle répond par une erreur.',
+  confidential_hint: 'Exige le code PIN\u00a0: sans lui, la passerelle répond par une erreur.',
   again: 'Se reconnecter',
   again_hint: 'Redemande votre mot de passe, bien que vous soyez connecté.',
   refresh: 'Actualiser',
@@ -92,10 +92,11 @@ const fr: Record<TextKey, string> = {
   source_id_token: 'ID token',
   source_userinfo: 'userinfo',
   source_both: 'les deux',
-  notice_grade_book_open: 'Le carnet de notes est ouvert : votre code PIN a été vérifié.',
+  notice_grade_book_open: 'Le carnet de notes est ouvert\u00a0: votre code PIN a été vérifié.',
   notice_grade_book_closed:
-    'Le carnet de notes reste fermé : il demande votre code PIN, qui n’a pas été vérifié.',
-  notice_confidential_open: 'Le dossier confidentiel est ouvert : votre code PIN a été vérifié.',
+    'Le carnet de notes reste fermé\u00a0: il demande votre code PIN, qui n’a pas été vérifié.',
+  notice_confidential_open:
+    'Le dossier confidentiel est ouvert\u00a0: votre code PIN a été vérifié.',
   notice_refreshed: 'Vos données ont été relues.',
   notice_signed_out: 'Vous êtes déconnecté.',
   notice_ended: 'La passerelle a mis fin à votre session. Reconnectez-vous pour continuer.',

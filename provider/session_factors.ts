@@ -141,7 +141,18 @@ export const installFactors = (provider: Provider): void => {
     const { session, result } = ctx.oidc
     const sub = session?.accountId
     if (session !== undefined && sub !== undefined) {
-      setFactors(session, withResults(factorsOf(session), sub, (result ?? {}) as StepResults))
+      setFactors(session, withResults(factorsOf(session), sub, (result ?? {}) as unknown as StepResults))
     }
   })
+}
+
+/** What the store keeps when two requests write one session of one person. */
+export const mergeSessions = (
+  stored: Record<string, unknown>,
+  incoming: Record<string, unknown>,
+): Record<string, unknown> => {
+  const [before, after] = [factorsOf(stored), factorsOf(incoming)]
+  return before === null || after === null
+    ? incoming
+    : { ...incoming, factors: mergeFactors(before, after) }
 }

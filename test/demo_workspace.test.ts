@@ -1,12 +1,20 @@
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose'
 import { type HTMLElement, parse } from 'node-html-parser'
 import { type Configuration, Provider } from 'oidc-provider'
 import { CookieJar } from 'tough-cookie'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { prepareDemo } from '../demo/demo_settings.ts'
 import { freePort } from '../demo/free_port.ts'
+import { samplePeople } from '../demo/sample_people.ts'
 import { startWorkspace } from '../demo/workspace.ts'
 import { listen } from '../demo/workspace_http.ts'
+import { judgePassword } from '../policies/password_rules.ts'
+import { USER_TYPES } from '../policies/user_type.ts'
+import { loadSettings } from '../provider/settings.ts'
 
 const ACR_PIN = 'urn:vestibule:acr:pin'
 const CLIENT_ID = 'demo-workspace'
@@ -168,12 +176,13 @@ describe('Signing out', () => {
     const browser = await signedInBrowser()
     const signedIn = browser.cookie('workspace_session')
     const confirmation = await browser.post('/sign-out', {})
-    const page = await browser.submit(confirmation.querySelector('form'), { logout: 'yes' })
-    expect(browser.visited.at(-1)).toMatch(`${workspace.url}/signed-out`)
-    expect(notice(page)).toBe('signed_out')
+    // Already before the gateway's own page is answered.
     const thief = new Browser()
     await thief.plant(`workspace_session=${signedIn}`)
     expect(pageName(await thief.get('/'))).toBe('home')
+    const page = await browser.submit(confirmation.querySelector('form'), { logout: 'yes' })
+    expect(browser.visited.at(-1)).toMatch(`${workspace.url}/signed-out`)
+    expect(notice(page)).toBe('signed_out')
     await signIn(browser)
     expect(gateway.asked).toHaveLength(2)
   })
@@ -295,6 +304,37 @@ describe('When something goes wrong', () => {
     expect(policy).toContain("frame-ancestors 'none'")
     const page = parse(await response.text())
     expect(page.querySelectorAll('script, style, [style], [onclick]')).toEqual([])
+  })
+})
+
+describe('What the demonstration starts with', () => {
+  const data = mkdtempSync(join(tmpdir(), 'vestibule-demo-'))
+  afterAll(() => rmSync(data, { recursive: true }))
+
+  it('has settings that the gateway accepts, and secrets that stay the same', async () => {
+    const env = { VESTIBULE_DATA: data }
+    const { config, secrets } = await prepareDemo(env)
+    const loaded = loadSettings({ env: { VESTIBULE_CONFIG: config, ...secrets }, cwd: data })
+    expect(loaded.ok ? [] : loaded.problems).toEqual([])
+    expect((await prepareDemo(env)).secrets).toEqual(secrets)
+    expect(statSync(join(data, 'demo_secrets.json')).mode & 0o777).toBe(0o600)
+  })
+
+  it('keeps its public passwords on this machine', async () => {
+    const env = { VESTIBULE_DATA: data, VESTIBULE_LISTEN: '0.0.0.0:3000' }
+    await expect(prepareDemo(env)).rejects.toThrow('this machine only')
+  })
+
+  it('has somebody of every user type', () => {
+    const types = new Set(samplePeople().map(({ user_type }) => user_type))
+    expect([...types].sort()).toEqual([...USER_TYPES].sort())
+  })
+
+  it.each(samplePeople())('gives $name a password that the rules allow', (person) => {
+    const [givenName = '', ...rest] = person.name.split(' ')
+    const about = { identifier: person.identifier, givenName, familyName: rest.join(' ') }
+    const rules = { minLength: 12, minEntropyBits: 50 }
+    expect(judgePassword(person.password, rules, about)).toEqual({ ok: true })
   })
 })
 

@@ -44,6 +44,9 @@ const STEPS: Readonly<Record<PageName, string>> = {
 /** Errors that say more when this parameter is given: the text is then `<code>_<parameter>`. */
 const RICHER_ERRORS: Readonly<Record<string, string>> = { pin_wrong: 'left' }
 
+/** Schools read the day before the month, in English too. */
+const DATE_LOCALES: Readonly<Record<Locale, string>> = { fr: 'fr-FR', en: 'en-GB' }
+
 /** Reads templates, messages and static files once; afterwards nothing touches the disk. */
 export function createRenderer(options: RendererOptions): Renderer {
   const assets = createAssets(readAssets(options.theme?.accent), options.assetsPath ?? '/assets/')
@@ -98,7 +101,7 @@ function compileTemplates(assets: Assets): Map<PageName, nunjucks.Template> {
 /** What templates say things with, in one language. */
 function createWords(locale: Locale, timeZone: string | undefined) {
   const t = createTranslator(locale)
-  const moments = new Intl.DateTimeFormat(locale, {
+  const moments = new Intl.DateTimeFormat(DATE_LOCALES[locale], {
     dateStyle: 'long',
     timeStyle: 'short',
     ...(timeZone === undefined ? {} : { timeZone }),

@@ -3,6 +3,8 @@
  * the focus, also where `autofocus` is ignored.
  */
 const SENT = 'sent'
+/** A sending that the person stopped must not close the form for good. */
+const AGAIN_AFTER_MS = 8_000
 
 // On the document, so that a script that holds a form back (stages.js) has spoken before.
 document.addEventListener('submit', (event) => {
@@ -11,6 +13,7 @@ document.addEventListener('submit', (event) => {
   if (event.defaultPrevented) return
   if (SENT in form.dataset) event.preventDefault()
   form.dataset[SENT] = ''
+  setTimeout(() => delete form.dataset[SENT], AGAIN_AFTER_MS)
 })
 
 // A page that comes back by the back button may be sent again.

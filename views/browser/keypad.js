@@ -76,7 +76,7 @@ function onKey(event, keys) {
  * @param {number} step
  */
 function move(keys, step) {
-  const from = keys.findIndex((key) => key === document.activeElement)
+  const from = keys.findIndex((key) => key.tabIndex === 0)
   const to = from + step
   if (to < 0 || to >= keys.length) return
   rove(keys, to)

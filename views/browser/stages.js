@@ -23,34 +23,39 @@ function start(root, owner) {
     for (const [index, stage] of stages.entries()) stage.hidden = index !== step
     restart.hidden = step === 0
   }
-  /** @param {string} problem */
-  const again = (problem) => {
+  /** @param {string} said */
+  const again = (said) => {
     pin.value = ''
     confirmation.value = ''
     show(0)
-    say(pin, problem)
+    say(pin, said)
     focus(pin)
   }
-  /** @returns {boolean} whether the form may leave */
-  const next = () => {
-    const tick = owner.elements.namedItem('define_pin')
-    if (tick instanceof HTMLInputElement && !tick.checked) return true
-    if (step === 1 && confirmation.value === pin.value) return true
-    if (step === 1) again(root.dataset['mismatch'] ?? '')
-    else if (pin.value.length < pin.minLength) again(root.dataset['format'] ?? '')
-    else {
-      say(pin, '')
-      show(1)
-      focus(confirmation)
-    }
-    return false
+  const problem = () => {
+    if (step === 1) return confirmation.value === pin.value ? '' : root.dataset['mismatch']
+    return pin.value.length < pin.minLength ? root.dataset['format'] : ''
+  }
+  /** @param {Event} event */
+  const submit = (event) => {
+    if (choosesNoPin(owner)) return
+    const found = problem()
+    if (step === 1 && !found) return
+    event.preventDefault()
+    if (found) return again(found)
+    say(pin, '')
+    show(1)
+    focus(confirmation)
   }
 
   show(0)
   restart.addEventListener('click', () => again(''))
-  owner.addEventListener('submit', (event) => {
-    if (!next()) event.preventDefault()
-  })
+  owner.addEventListener('submit', submit)
+}
+
+/** @param {HTMLFormElement} owner */
+function choosesNoPin(owner) {
+  const tick = owner.elements.namedItem('define_pin')
+  return tick instanceof HTMLInputElement && !tick.checked
 }
 
 /**

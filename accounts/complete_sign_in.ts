@@ -1,0 +1,48 @@
+import { truncateNetwork } from '../policies/network.ts'
+import type { Situation } from '../policies/next_step.ts'
+import { effectiveProtection } from '../policies/policy.ts'
+import { acrOf, amrOf } from '../policies/proofs.ts'
+import type { Account } from './account.ts'
+import { auditEntry } from './audit.ts'
+import { browserFamily } from './browser_family.ts'
+import { notice } from './notices.ts'
+import type { Deps, Origin } from './ports.ts'
+
+/** With *notification only*, a sign-in from a device that was not recognised when it began is told. */
+const isTold = (account: Account, { policy, proofs, device }: Situation): boolean =>
+  effectiveProtection(policy, account.protection, account.pin !== null) === 'notification' &&
+  (!device.recognised || proofs.deviceOffered !== undefined)
+
+/** Once per sign-in, when nothing more is due: the audit, and the notice where one is due. */
+export const completeSignIn = (
+  deps: Deps,
+  account: Account,
+  situation: Situation,
+  origin: Origin,
+): Promise<void> => {
+  const { sub } = account
+  const family = browserFamily(origin.userAgent)
+  return deps.store.transact(async (tables) => {
+    await tables.audit.append(
+      auditEntry(deps, {
+        act: 'sign_in_completed',
+        sub,
+        origin,
+        detail: {
+          acr: acrOf([], situation.proofs, 0) ?? null,
+          amr: amrOf(situation.proofs, 0).join(' '),
+          recognised: situation.device.recognised,
+        },
+      }),
+    )
+    if (isTold(account, situation)) {
+      await tables.notices.add(
+        notice(deps, sub, 'new_connection', {
+          browser: family.browser,
+          system: family.system,
+          network: truncateNetwork(origin.address),
+        }),
+      )
+    }
+  })
+}

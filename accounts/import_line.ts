@@ -1,0 +1,263 @@
+import type { PolicySet } from '../policies/policy.ts'
+import { type Account, identifierKey, type Person } from './account.ts'
+import { auditEntry, randomId } from './audit.ts'
+import { hashPassword, mayReplace, type ReadyPassword, sameAsLast } from './imported_password.ts'
+import { notice } from './notices.ts'
+import { type PersonLine, shown } from './person_row.ts'
+import type { Deps, Tables } from './ports.ts'
+
+/** What became of one line. */
+export type LineEvent =
+  | {
+      readonly outcome: 'added' | 'changed' | 'unchanged'
+      readonly line: number
+      readonly identifier: string
+      /** Columns that differ; never their values. */
+      readonly columns: readonly string[]
+      /** An import enables nobody: left, or shut out by an administrator. */
+      readonly disabled: boolean
+    }
+  | {
+      readonly outcome: 'rejected'
+      readonly line: number
+      readonly identifier: string | null
+      readonly reason: string
+    }
+
+const NOTHING_KNOWN = {
+  email: null,
+  birthDate: null,
+  establishments: [],
+  classes: [],
+  children: [],
+  locale: null,
+}
+
+const COLUMN_OF = {
+  externalId: 'external_id',
+  identifier: 'identifier',
+  userType: 'user_type',
+  givenName: 'given_name',
+  familyName: 'family_name',
+  email: 'email',
+  birthDate: 'birth_date',
+  establishments: 'establishments',
+  classes: 'classes',
+  children: 'children',
+  locale: 'locale',
+} as const satisfies Record<keyof Person, string>
+
+const PERSON_KEYS = Object.keys(COLUMN_OF) as (keyof typeof COLUMN_OF)[]
+
+type Standing =
+  | { readonly ok: true; readonly account: Account | null; readonly mark: string | null }
+  | { readonly ok: false; readonly reason: string }
+
+/** A line with all that takes long done before its transaction. */
+export interface PreparedLine {
+  readonly person: PersonLine
+  /** For a new account. The hash is bound to it. */
+  readonly newSub: string
+  /** What the password was prepared against: another state asks for another look. */
+  readonly against: string
+  readonly setsPassword: boolean
+  readonly ready: ReadyPassword | null
+}
+
+/** What an identifier that is taken allows: the same person, or nobody. */
+const byIdentifier = async (
+  { accounts }: Pick<Tables, 'accounts'>,
+  { externalId, identifier }: PersonLine,
+  holder: string,
+): Promise<Account | null> => {
+  const account = await accounts.bySub(holder)
+  const holdsItNow =
+    account !== null && identifierKey(account.identifier) === identifierKey(identifier)
+  const oneHasNone = externalId === null || account?.externalId === null
+  return holdsItNow && oneHasNone ? account : null
+}
+
+/** Whose line this is: by external id; by identifier only where the line or the account has none. */
+const stand = async (tables: Pick<Tables, 'accounts'>, person: PersonLine): Promise<Standing> => {
+  const { accounts } = tables
+  const holder = await accounts.identifierHolder(identifierKey(person.identifier))
+  const known = person.externalId === null ? null : await accounts.byExternalId(person.externalId)
+  const account = known ?? (holder === null ? null : await byIdentifier(tables, person, holder))
+  // One that belonged to somebody is never given to somebody else (no account taken over by name).
+  if (holder !== null && holder !== account?.sub) {
+    const reason = `identifier ${shown(person.identifier)} belongs or belonged to somebody else`
+    return { ok: false, reason }
+  }
+  const mark =
+    account === null || person.password === null ? null : await accounts.importMark(account.sub)
+  return { ok: true, account, mark }
+}
+
+const stateOf = (standing: Standing): string =>
+  standing.ok
+    ? JSON.stringify([standing.account?.sub, standing.account?.password?.sealed, standing.mark])
+    : 'rejected'
+
+/** Looks at a line's account and hashes its password where it is to be set. */
+export const prepareLine = async (
+  deps: Deps,
+  person: PersonLine,
+  policies: PolicySet,
+  dryRun: boolean,
+): Promise<PreparedLine> => {
+  const newSub = randomId(deps.random)
+  const nothing = { person, newSub, against: '', setsPassword: false, ready: null }
+  if (person.password === null) {
+    return nothing
+  }
+  const standing = await stand(deps.store, person)
+  const against = stateOf(standing)
+  if (!standing.ok) {
+    return { ...nothing, against }
+  }
+  const { account, mark } = standing
+  const sub = account?.sub ?? newSub
+  const setsPassword =
+    mayReplace(person.password.origin, account?.password ?? null, mark) &&
+    !(await sameAsLast(deps, person, sub, mark))
+  const ready =
+    setsPassword && !dryRun
+      ? await hashPassword(deps, person, sub, policies[person.userType])
+      : null
+  return { person, newSub, against, setsPassword, ready }
+}
+
+/** The directory's word over what is known; what it does not say stays. */
+const merge = (person: PersonLine, account: Account | null): Person => {
+  const known = account ?? NOTHING_KNOWN
+  return {
+    email: known.email,
+    birthDate: known.birthDate,
+    establishments: known.establishments,
+    classes: known.classes,
+    children: known.children,
+    locale: known.locale,
+    ...person.said,
+    externalId: person.externalId ?? account?.externalId ?? null,
+    identifier: person.identifier,
+    userType: person.userType,
+  }
+}
+
+/** Lists are sets here: a directory may name the same classes in another order. */
+const comparable = (value: Person[keyof Person]): string =>
+  typeof value === 'object' && value !== null ? JSON.stringify([...value].sort()) : String(value)
+
+const changedColumns = (before: Person, after: Person): string[] =>
+  PERSON_KEYS.filter((key) => comparable(before[key]) !== comparable(after[key])).map(
+    (key) => COLUMN_OF[key],
+  )
+
+interface Change {
+  readonly account: Account | null
+  readonly sub: string
+  readonly after: Person
+  readonly event: Exclude<LineEvent, { outcome: 'rejected' }>
+}
+
+const changeOf = (prepared: PreparedLine, account: Account | null): Change => {
+  const { person, setsPassword } = prepared
+  const after = merge(person, account)
+  const columns = account === null ? [] : changedColumns(account, after)
+  if (setsPassword && account !== null) {
+    columns.push(person.password?.origin === 'initial' ? 'password' : 'personal_password')
+  }
+  const known = columns.length === 0 ? 'unchanged' : 'changed'
+  return {
+    account,
+    sub: account?.sub ?? prepared.newSub,
+    after,
+    event: {
+      outcome: account === null ? 'added' : known,
+      line: person.line,
+      identifier: person.identifier,
+      columns,
+      disabled: account !== null && account.disabledAt !== null,
+    },
+  }
+}
+
+const writePerson = async (
+  deps: Deps,
+  tables: Tables,
+  { account, sub, after, event }: Change,
+  by: string,
+): Promise<void> => {
+  if (event.outcome === 'unchanged') {
+    return
+  }
+  if (account === null) {
+    await tables.accounts.insert(sub, after, deps.clock())
+  } else if (changedColumns(account, after).length > 0) {
+    await tables.accounts.update(sub, after, deps.clock())
+  }
+  await tables.audit.append(
+    auditEntry(deps, {
+      act: account === null ? 'person_added' : 'person_changed',
+      actor: by,
+      sub,
+      detail: {
+        line: event.line,
+        user_type: after.userType,
+        ...(account === null ? {} : { columns: event.columns.join(' ') }),
+      },
+    }),
+  )
+}
+
+const writePassword = async (
+  deps: Deps,
+  tables: Tables,
+  { account, sub }: Change,
+  { record, mark }: ReadyPassword,
+  by: string,
+): Promise<void> => {
+  await tables.accounts.setPassword(sub, record)
+  await tables.accounts.setImportMark(sub, mark)
+  const was = account?.password?.origin ?? null
+  if (was === 'personal') {
+    await tables.notices.add(notice(deps, sub, 'password_changed'))
+  }
+  await tables.audit.append(
+    auditEntry(deps, {
+      act: 'password_imported',
+      actor: by,
+      sub,
+      detail: { origin: record.origin, was },
+    }),
+  )
+}
+
+/**
+ * What one line comes to, and, unless `dryRun`, its writes. `again`: the account has changed since
+ * the line was prepared.
+ */
+export const takeLine = async (
+  deps: Deps,
+  tables: Tables,
+  prepared: PreparedLine,
+  { by, dryRun }: { by: string; dryRun: boolean },
+): Promise<LineEvent | 'again'> => {
+  const { person, ready } = prepared
+  const standing = await stand(tables, person)
+  if (!standing.ok) {
+    const { line, identifier } = person
+    return { outcome: 'rejected', line, identifier, reason: standing.reason }
+  }
+  if (person.password !== null && stateOf(standing) !== prepared.against) {
+    return 'again'
+  }
+  const change = changeOf(prepared, standing.account)
+  if (!dryRun) {
+    await writePerson(deps, tables, change, by)
+  }
+  if (ready !== null) {
+    await writePassword(deps, tables, change, ready, by)
+  }
+  return change.event
+}

@@ -1,0 +1,248 @@
+import { normalizePassword, PASSWORD_LENGTH_MAX } from '../policies/password_rules.ts'
+import { isUserType, USER_TYPES, type UserType } from '../policies/user_type.ts'
+import type { Locale, Person } from './account.ts'
+
+/** Columns of a file of people, in the order in which they are documented. */
+export const PEOPLE_COLUMNS = [
+  'external_id',
+  'identifier',
+  'user_type',
+  'given_name',
+  'family_name',
+  'email',
+  'birth_date',
+  'establishments',
+  'classes',
+  'children',
+  'locale',
+  'password',
+  'personal_password',
+] as const
+
+export type PeopleColumn = (typeof PEOPLE_COLUMNS)[number]
+
+export const REQUIRED_COLUMNS = [
+  'identifier',
+  'user_type',
+  'given_name',
+  'family_name',
+] as const satisfies readonly PeopleColumn[]
+
+/** One line of a file: the columns that the file has, as written. */
+export interface PeopleRow {
+  /** In the file, the header being 1. */
+  readonly line: number
+  readonly cells: Partial<Record<PeopleColumn, string>>
+}
+
+/** A password that came with a line. `initial`: made by the directory, changed at first use. */
+export interface GivenPassword {
+  readonly origin: 'initial' | 'personal'
+  readonly value: string
+}
+
+type Names = Pick<Person, 'givenName' | 'familyName'>
+
+/** What a line says of a person. A column that the file does not have leaves things as they are. */
+export interface PersonLine {
+  readonly line: number
+  readonly externalId: string | null
+  readonly identifier: string
+  readonly userType: UserType
+  readonly said: Names & Partial<Omit<Person, 'externalId' | 'identifier' | 'userType'>>
+  readonly password: GivenPassword | null
+}
+
+export type ReadRow =
+  | { readonly ok: true; readonly person: PersonLine }
+  | { readonly ok: false; readonly reason: string }
+
+const LIST_ITEMS_MAX = 100
+const SHOWN_MAX = 40
+/** Control characters, and those that turn the direction of text. */
+const UNPRINTABLE = /[\p{Cc}\u2028-\u202e\u2066-\u2069]/u
+
+/** The words of schools, without accents and in small letters. */
+const USER_TYPE_WORDS: ReadonlyMap<string, UserType> = new Map<string, UserType>([
+  ...USER_TYPES.map((type): [string, UserType] => [type, type]),
+  ['enseignant', 'teacher'],
+  ['enseignante', 'teacher'],
+  ['personnel', 'staff'],
+  ['eleve', 'student'],
+  ['responsable', 'guardian'],
+  ['inspecteur', 'inspector'],
+  ['inspectrice', 'inspector'],
+  ['maitre de stage', 'internship_counsellor'],
+  ['maitresse de stage', 'internship_counsellor'],
+])
+
+/** A reason to refuse the line, thrown inside this file only. */
+class Refusal extends Error {}
+
+/** The value as it may be printed: cut short, nothing that a terminal would obey. */
+export const shown = (value: string): string => {
+  const printable = value.replaceAll(new RegExp(UNPRINTABLE, 'gu'), '\ufffd')
+  const cut = Array.from(printable)
+  return `"${cut.length > SHOWN_MAX ? `${cut.slice(0, SHOWN_MAX).join('')}…` : printable}"`
+}
+
+const refuse = (column: PeopleColumn, value: string, why: string): never => {
+  throw new Refusal(`${column} ${shown(value)} ${why}`)
+}
+
+const text = (column: PeopleColumn, raw: string, max: number): string => {
+  const value = raw.normalize('NFC').trim()
+  if (UNPRINTABLE.test(value)) {
+    refuse(column, value, 'has characters that cannot be printed')
+  }
+  return Array.from(value).length > max
+    ? refuse(column, value, `is longer than ${max} characters`)
+    : value
+}
+
+const required = (column: PeopleColumn, raw: string | undefined, max: number): string => {
+  const value = text(column, raw ?? '', max)
+  if (value === '') {
+    throw new Refusal(`${column} is empty`)
+  }
+  return value
+}
+
+const optional = (column: PeopleColumn, raw: string, max: number): string | null =>
+  text(column, raw, max) || null
+
+const userType = (raw: string | undefined): UserType => {
+  const value = required('user_type', raw, 50)
+  const word = value
+    .normalize('NFD')
+    .replaceAll(/\p{M}/gu, '')
+    .toLowerCase()
+    .replaceAll(/\s+/g, ' ')
+  const type = USER_TYPE_WORDS.get(word)
+  return isUserType(type)
+    ? type
+    : refuse('user_type', value, `is not one of ${USER_TYPES.join(', ')}`)
+}
+
+const email = (raw: string): string | null => {
+  const value = optional('email', raw, 254)
+  return value === null || /^[^\s@<>]+@[^\s@<>]+$/.test(value)
+    ? value
+    : refuse('email', value, 'is not an address')
+}
+
+const DAYS_OF_MONTH = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
+const isLeap = (year: number): boolean => (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0
+
+const isRealDate = (year: number, month: number, day: number): boolean => {
+  const days = (DAYS_OF_MONTH[month - 1] ?? 0) + (month === 2 && isLeap(year) ? 1 : 0)
+  return year >= 1900 && day >= 1 && day <= days
+}
+
+/** ISO, or as French schools write it: day, month, year. */
+const birthDate = (raw: string): string | null => {
+  const value = optional('birth_date', raw, 50)
+  if (value === null) {
+    return null
+  }
+  const [, y = '', m = '', d = ''] = /^(\d{4})-(\d{2})-(\d{2})$/.exec(value) ?? []
+  const [, day = d, month = m, year = y] = /^(\d{1,2})\/(\d{1,2})\/(\d{4})$/.exec(value) ?? []
+  return isRealDate(Number(year), Number(month), Number(day))
+    ? `${year}-${month.padStart(2, '0')}-${day.padStart(2, '0')}`
+    : refuse('birth_date', value, 'is not a date (YYYY-MM-DD or DD/MM/YYYY)')
+}
+
+const list = (column: PeopleColumn, raw: string, max: number): string[] => {
+  const items = raw.split('|').map((item) => text(column, item, max))
+  const distinct = [...new Set(items.filter((item) => item !== ''))]
+  return distinct.length > LIST_ITEMS_MAX
+    ? refuse(column, raw, `has more than ${LIST_ITEMS_MAX} values`)
+    : distinct
+}
+
+const establishments = (raw: string): string[] => {
+  const codes = list('establishments', raw.toUpperCase(), 20)
+  const odd = codes.find((code) => !/^[0-9A-Z_-]+$/.test(code))
+  return odd === undefined ? codes : refuse('establishments', odd, 'is not a UAI code')
+}
+
+/** Left empty, it stays what the person chose. */
+const locale = (raw: string): { locale?: Locale } => {
+  const value = optional('locale', raw, 20)
+  const language = value?.toLowerCase().split(/[-_]/)[0]
+  if (language === undefined) {
+    return {}
+  }
+  return language === 'fr' || language === 'en'
+    ? { locale: language }
+    : refuse('locale', value ?? '', 'is not fr or en')
+}
+
+type Reader = (raw: string) => Partial<PersonLine['said']>
+
+/** How each column that may be missing is read. */
+const OPTIONAL_COLUMNS: Partial<Record<PeopleColumn, Reader>> = {
+  email: (raw) => ({ email: email(raw) }),
+  birth_date: (raw) => ({ birthDate: birthDate(raw) }),
+  establishments: (raw) => ({ establishments: establishments(raw) }),
+  classes: (raw) => ({ classes: list('classes', raw, 100) }),
+  children: (raw) => ({ children: list('children', raw, 256) }),
+  locale,
+}
+
+/** Kept as written: a space may be part of it. Its value is in no message. */
+const password = ({ cells }: PeopleRow): GivenPassword | null => {
+  const initial = normalizePassword(cells.password ?? '')
+  const personal = normalizePassword(cells.personal_password ?? '')
+  if (initial !== '' && personal !== '') {
+    throw new Refusal('password and personal_password are both given: only one can hold')
+  }
+  const value = initial || personal
+  if (value === '') {
+    return null
+  }
+  const origin = initial === '' ? 'personal' : 'initial'
+  const column = origin === 'initial' ? 'password' : 'personal_password'
+  if (Array.from(value).length > PASSWORD_LENGTH_MAX) {
+    throw new Refusal(`${column} is longer than ${PASSWORD_LENGTH_MAX} characters`)
+  }
+  if (/\p{Cc}/u.test(value)) {
+    throw new Refusal(`${column} has characters that cannot be typed`)
+  }
+  return { origin, value }
+}
+
+const readCells = (row: PeopleRow): PersonLine => {
+  const { line, cells } = row
+  let said: PersonLine['said'] = {
+    givenName: required('given_name', cells.given_name, 200),
+    familyName: required('family_name', cells.family_name, 200),
+  }
+  for (const [column, read] of Object.entries(OPTIONAL_COLUMNS)) {
+    const raw = cells[column as PeopleColumn]
+    said = raw === undefined ? said : { ...said, ...read(raw) }
+  }
+  return {
+    line,
+    externalId: optional('external_id', cells.external_id ?? '', 256),
+    identifier: required('identifier', cells.identifier, 256),
+    userType: userType(cells.user_type),
+    said,
+    password: password(row),
+  }
+}
+
+/**
+ * Reads the cells of one line into what they say of a person, or tells why they cannot be: in
+ * words, with the column and the value, never that of a password.
+ */
+export const readPeopleRow = (row: PeopleRow): ReadRow => {
+  try {
+    return { ok: true, person: readCells(row) }
+  } catch (error) {
+    if (error instanceof Refusal) {
+      return { ok: false, reason: error.message }
+    }
+    throw error
+  }
+}

@@ -1,0 +1,227 @@
+import type { Kysely } from 'kysely'
+import {
+  type Account,
+  identifierKey,
+  type PasswordRecord,
+  type Person,
+  type PinRecord,
+} from '../accounts/account.ts'
+import type { AccountStore } from '../accounts/ports.ts'
+import type { AccountRow, Schema } from './schema.ts'
+import type { Sql } from './sql.ts'
+
+type Db = Kysely<Schema>
+
+const list = (json: string): string[] => JSON.parse(json) as string[]
+
+const passwordOf = (row: AccountRow): PasswordRecord | null =>
+  row.password_sealed === null || row.password_origin === null
+    ? null
+    : {
+        sealed: row.password_sealed,
+        origin: row.password_origin,
+        setAt: row.password_set_at ?? 0,
+        rulesVersion: row.password_rules_version ?? 0,
+        mustChange: row.password_must_change === 1,
+      }
+
+const pinOf = (row: AccountRow): PinRecord | null =>
+  row.pin_sealed === null || row.pin_origin === null
+    ? null
+    : {
+        sealed: row.pin_sealed,
+        origin: row.pin_origin,
+        setAt: row.pin_set_at ?? 0,
+        length: row.pin_length ?? 0,
+        blockedAt: row.pin_blocked_at,
+      }
+
+const accountOf = (row: AccountRow): Account => ({
+  sub: row.sub,
+  externalId: row.external_id,
+  identifier: row.identifier,
+  userType: row.user_type,
+  givenName: row.given_name,
+  familyName: row.family_name,
+  email: row.email,
+  birthDate: row.birth_date,
+  establishments: list(row.establishments),
+  classes: list(row.classes),
+  children: list(row.children),
+  locale: row.locale,
+  protection: row.protection,
+  password: passwordOf(row),
+  pin: pinOf(row),
+  hadPin: row.had_pin === 1,
+  passwordResetByMailAt: row.password_reset_by_mail_at,
+  validAfter: row.valid_after,
+  disabledAt: row.disabled_at,
+  createdAt: row.created_at,
+})
+
+const personColumns = (person: Person, nowMs: number) => ({
+  external_id: person.externalId,
+  identifier: person.identifier,
+  identifier_key: identifierKey(person.identifier),
+  user_type: person.userType,
+  given_name: person.givenName,
+  family_name: person.familyName,
+  email: person.email,
+  birth_date: person.birthDate,
+  establishments: JSON.stringify(person.establishments),
+  classes: JSON.stringify(person.classes),
+  children: JSON.stringify(person.children),
+  locale: person.locale,
+  updated_at: nowMs,
+})
+
+const passwordColumns = (password: PasswordRecord) => ({
+  password_sealed: password.sealed,
+  password_origin: password.origin,
+  password_set_at: password.setAt,
+  password_rules_version: password.rulesVersion,
+  password_must_change: password.mustChange ? 1 : 0,
+})
+
+const pinColumns = (pin: PinRecord) => ({
+  pin_sealed: pin.sealed,
+  pin_origin: pin.origin,
+  pin_set_at: pin.setAt,
+  pin_length: pin.length,
+  pin_blocked_at: pin.blockedAt,
+  had_pin: 1,
+})
+
+/** Keeps who holds an identifier for ever. Throws when it is, or was, somebody else's. */
+const holdIdentifier = async (
+  db: Db,
+  sub: string,
+  person: Person,
+  nowMs: number,
+): Promise<void> => {
+  const key = identifierKey(person.identifier)
+  await db
+    .insertInto('identifier_history')
+    .values({
+      identifier_key: key,
+      sub,
+      external_id: person.externalId,
+      first_held_at: nowMs,
+    })
+    .onConflict((conflict) => conflict.column('identifier_key').doNothing())
+    .execute()
+  if ((await holderOf(db, key)) !== sub) {
+    throw new Error('this identifier belongs, or belonged, to another account')
+  }
+  await db
+    .updateTable('identifier_history')
+    .set({ external_id: person.externalId })
+    .where('sub', '=', sub)
+    .execute()
+}
+
+const holderOf = async (db: Db, key: string): Promise<string | null> => {
+  const row = await db
+    .selectFrom('identifier_history')
+    .select('sub')
+    .where('identifier_key', '=', key)
+    .executeTakeFirst()
+  return row?.sub ?? null
+}
+
+const placeIn = async (db: Db, sub: string, establishments: readonly string[]): Promise<void> => {
+  await db.deleteFrom('account_establishments').where('sub', '=', sub).execute()
+  const rows = [...new Set(establishments)].map((establishment) => ({ establishment, sub }))
+  if (rows.length > 0) {
+    await db.insertInto('account_establishments').values(rows).execute()
+  }
+}
+
+const insert = async (db: Db, sub: string, person: Person, nowMs: number): Promise<void> => {
+  await db
+    .insertInto('accounts')
+    .values({
+      sub,
+      ...personColumns(person, nowMs),
+      had_pin: 0,
+      password_reset_by_mail_at: 0,
+      valid_after: 0,
+      created_at: nowMs,
+    })
+    .execute()
+  await holdIdentifier(db, sub, person, nowMs)
+  await placeIn(db, sub, person.establishments)
+}
+
+const update = async (db: Db, sub: string, person: Person, nowMs: number): Promise<void> => {
+  await db
+    .updateTable('accounts')
+    .set(personColumns(person, nowMs))
+    .where('sub', '=', sub)
+    .executeTakeFirst()
+  await holdIdentifier(db, sub, person, nowMs)
+  await placeIn(db, sub, person.establishments)
+}
+
+/** Accounts in SQL. */
+export const createAccountStore = ({ db, atomically }: Sql): AccountStore => {
+  const by = async (
+    column: 'sub' | 'identifier_key' | 'external_id',
+    value: string,
+  ): Promise<Account | null> => {
+    const row = await db
+      .selectFrom('accounts')
+      .selectAll()
+      .where(column, '=', value)
+      .executeTakeFirst()
+    return row === undefined ? null : accountOf(row)
+  }
+  const change = (sub: string, columns: Partial<AccountRow>) =>
+    db.updateTable('accounts').set(columns).where('sub', '=', sub)
+  const set = async (sub: string, columns: Partial<AccountRow>): Promise<void> => {
+    await change(sub, columns).execute()
+  }
+  return {
+    bySub: (sub) => by('sub', sub),
+    byIdentifier: (key) => by('identifier_key', key),
+    byExternalId: (externalId) => by('external_id', externalId),
+    identifierHolder: (key) => holderOf(db, key),
+    insert: (sub, person, nowMs) => atomically((tx) => insert(tx, sub, person, nowMs)),
+    update: (sub, person, nowMs) => atomically((tx) => update(tx, sub, person, nowMs)),
+    setProtection: (sub, protection) => set(sub, { protection }),
+    setDisabled: (sub, atMs) => set(sub, { disabled_at: atMs }),
+    setPassword: (sub, password) => set(sub, passwordColumns(password)),
+    setPin: (sub, pin) => set(sub, pinColumns(pin)),
+    setPinBlocked: (sub, atMs) => set(sub, { pin_blocked_at: atMs }),
+    async voidBefore(sub, timeMs) {
+      await change(sub, { valid_after: timeMs }).where('valid_after', '<', timeMs).execute()
+    },
+    async replacePassword(sub, expectedSealed, password) {
+      const { numUpdatedRows } = await change(sub, passwordColumns(password))
+        .where('password_sealed', '=', expectedSealed)
+        .executeTakeFirst()
+      return numUpdatedRows === 1n
+    },
+    async replacePin(sub, expectedSealed, pin) {
+      const { numUpdatedRows } = await change(sub, pinColumns(pin))
+        .where('pin_sealed', expectedSealed === null ? 'is' : '=', expectedSealed)
+        .executeTakeFirst()
+      return numUpdatedRows === 1n
+    },
+    async listActive(establishment, userType) {
+      const rows = await db
+        .selectFrom('accounts')
+        .innerJoin('account_establishments', 'account_establishments.sub', 'accounts.sub')
+        .select(['accounts.sub', 'accounts.external_id', 'accounts.identifier'])
+        .where('account_establishments.establishment', '=', establishment)
+        .where('accounts.user_type', '=', userType)
+        .where('accounts.disabled_at', 'is', null)
+        .where('accounts.external_id', 'is not', null)
+        .orderBy('accounts.sub')
+        .execute()
+      return rows.flatMap(({ sub, external_id: externalId, identifier }) =>
+        externalId === null ? [] : [{ sub, externalId, identifier }],
+      )
+    },
+  }
+}

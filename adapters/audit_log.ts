@@ -1,0 +1,45 @@
+import type { AuditEntry, AuditLog } from '../accounts/ports.ts'
+import type { Sql } from './sql.ts'
+
+/** The audit in SQL: appended, in the transaction of the act, and never changed. */
+export const createAuditLog = ({ db }: Sql): AuditLog => ({
+  async append(entry) {
+    await db
+      .insertInto('audit_log')
+      .values({
+        id: entry.id,
+        at_ms: entry.atMs,
+        act: entry.act,
+        outcome: entry.outcome,
+        actor: entry.actor,
+        sub: entry.sub,
+        client_id: entry.clientId,
+        network: entry.network,
+        browser_id: entry.browserId,
+        detail: JSON.stringify(entry.detail),
+      })
+      .execute()
+  },
+  async list({ sub, act }, limit) {
+    const rows = await db
+      .selectFrom('audit_log')
+      .selectAll()
+      .$if(sub !== undefined, (query) => query.where('sub', '=', sub ?? ''))
+      .$if(act !== undefined, (query) => query.where('act', '=', act ?? ''))
+      .orderBy('seq', 'desc')
+      .limit(limit)
+      .execute()
+    return rows.map((row) => ({
+      id: row.id,
+      atMs: row.at_ms,
+      act: row.act,
+      outcome: row.outcome,
+      actor: row.actor,
+      sub: row.sub,
+      clientId: row.client_id,
+      network: row.network,
+      browserId: row.browser_id,
+      detail: JSON.parse(row.detail) as AuditEntry['detail'],
+    }))
+  },
+})

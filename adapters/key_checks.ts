@@ -1,0 +1,36 @@
+import type { Sql } from './sql.ts'
+
+/** Tells one key from another without telling the key. */
+export interface KeyCheck {
+  readonly name: string
+  readonly keyId: string
+  readonly value: string
+}
+
+export interface KeyChecks {
+  /** Keeps the values of keys seen for the first time; returns all that are kept of these names. */
+  readOrInsert(values: readonly KeyCheck[]): Promise<KeyCheck[]>
+}
+
+/** Key check values in SQL. Of two starters with different keys, the second reads the first's. */
+export const createKeyChecks = ({ atomically }: Sql): KeyChecks => ({
+  readOrInsert: (values) =>
+    atomically(async (db) => {
+      for (const { name, keyId, value } of values) {
+        await db
+          .insertInto('key_checks')
+          .values({ name, key_id: keyId, value })
+          .onConflict((conflict) => conflict.columns(['name', 'key_id']).doNothing())
+          .execute()
+      }
+      const names = values.map(({ name }) => name)
+      const rows = await db
+        .selectFrom('key_checks')
+        .selectAll()
+        .where('name', 'in', names)
+        .orderBy('name')
+        .orderBy('key_id')
+        .execute()
+      return rows.map(({ name, key_id: keyId, value }) => ({ name, keyId, value }))
+    }),
+})

@@ -1,0 +1,106 @@
+import { createHash } from 'node:crypto'
+import { type Kysely, sql } from 'kysely'
+import type { Clock } from '../accounts/ports.ts'
+import { AppError } from '../accounts/errors.ts'
+import { first } from './migrations/first.ts'
+import type { Schema } from './schema.ts'
+import type { Sql } from './sql.ts'
+
+/** The little that the databases spell differently. */
+export interface SqlWords {
+  /** Column definition of a key that grows by itself in the order of insertion. */
+  readonly serialKey: string
+}
+
+/** Once released, a migration never changes: another one follows it. */
+export interface Migration {
+  readonly name: string
+  readonly statements: (words: SqlWords) => readonly string[]
+}
+
+export const SQLITE_WORDS: SqlWords = { serialKey: 'INTEGER PRIMARY KEY AUTOINCREMENT' }
+
+/** Numbered by their place, from 1. */
+export const MIGRATIONS: readonly Migration[] = [first]
+
+const spaceless = (text: string): string => text.replace(/\s+/g, ' ')
+
+const checksum = (migration: Migration, words: SqlWords): string =>
+  createHash('sha256').update(migration.statements(words).map(spaceless).join(';\n')).digest('hex')
+
+const refusal = (message: string): AppError => new AppError('unavailable', message)
+
+/** Throws where what was applied is not what this version would have applied. */
+const assertSame = (
+  applied: readonly Schema['schema_migrations'][],
+  migrations: readonly Migration[],
+  words: SqlWords,
+): void => {
+  for (const { number, name, checksum: found } of applied) {
+    const ours = migrations[number - 1]
+    if (ours === undefined) {
+      throw refusal(
+        `the database was made by a newer version (migration ${number} "${name}"). Start that version, or put the backup back that was made before it`,
+      )
+    }
+    if (checksum(ours, words) !== found) {
+      throw refusal(
+        `migration ${number} "${name}" of the database is not the one of this version. Start the version that made the database`,
+      )
+    }
+  }
+}
+
+const apply = async (
+  db: Kysely<Schema>,
+  migration: Migration,
+  number: number,
+  words: SqlWords,
+  nowMs: number,
+): Promise<void> => {
+  for (const statement of migration.statements(words)) {
+    await sql.raw(statement).execute(db)
+  }
+  await db
+    .insertInto('schema_migrations')
+    .values({
+      number,
+      name: migration.name,
+      checksum: checksum(migration, words),
+      applied_at: nowMs,
+    })
+    .execute()
+}
+
+/**
+ * Brings the database to this version, in one transaction, so that of two starters one does the
+ * work and the other finds it done. Throws `AppError('unavailable')` for a database that another
+ * version has changed.
+ */
+export const migrate = (
+  { atomically }: Pick<Sql, 'atomically'>,
+  clock: Clock,
+  migrations: readonly Migration[] = MIGRATIONS,
+  words: SqlWords = SQLITE_WORDS,
+): Promise<void> =>
+  atomically(async (db) => {
+    await db.schema
+      .createTable('schema_migrations')
+      .ifNotExists()
+      .addColumn('number', 'integer', (column) => column.primaryKey())
+      .addColumn('name', 'text', (column) => column.notNull())
+      .addColumn('checksum', 'text', (column) => column.notNull())
+      .addColumn('applied_at', 'bigint', (column) => column.notNull())
+      .execute()
+    const applied = await db
+      .selectFrom('schema_migrations')
+      .selectAll()
+      .orderBy('number')
+      .execute()
+    assertSame(applied, migrations, words)
+    for (const [index, migration] of migrations.entries()) {
+      if (index >= applied.length) {
+        await apply(db, migration, index + 1, words, clock())
+      }
+    }
+  })

@@ -1,0 +1,28 @@
+import type { Notice, NoticeStore } from '../accounts/ports.ts'
+import type { Sql } from './sql.ts'
+
+/** Notices in SQL. */
+export const createNoticeStore = ({ db }: Sql): NoticeStore => ({
+  async add({ id, sub, code, atMs, params }) {
+    await db
+      .insertInto('notices')
+      .values({ id, sub, code, at_ms: atMs, params: JSON.stringify(params) })
+      .execute()
+  },
+  async list(sub, limit) {
+    const rows = await db
+      .selectFrom('notices')
+      .selectAll()
+      .where('sub', '=', sub)
+      .orderBy('seq', 'desc')
+      .limit(limit)
+      .execute()
+    return rows.map((row) => ({
+      id: row.id,
+      sub: row.sub,
+      code: row.code,
+      atMs: row.at_ms,
+      params: JSON.parse(row.params) as Notice['params'],
+    }))
+  },
+})

@@ -1,0 +1,183 @@
+import type { Kysely } from 'kysely'
+import type { Admission, PasswordTries, Place } from '../accounts/ports.ts'
+import { admit, FADE_MS, liveFailures } from '../policies/lockout.ts'
+import type { Schema } from './schema.ts'
+import type { Sql } from './sql.ts'
+
+type Db = Kysely<Schema>
+
+/** A place where somebody once succeeded is remembered this long after the last time. */
+const PLACE_KEPT_MS = 400 * 24 * 3_600_000
+
+const placeRow = (db: Db, subject: string, { kind, key }: Place) =>
+  db
+    .selectFrom('password_places')
+    .selectAll()
+    .where('subject', '=', subject)
+    .where('place_kind', '=', kind)
+    .where('place_key', '=', key)
+    .executeTakeFirst()
+
+type PlaceState = Pick<
+  Schema['password_places'],
+  'failures' | 'last_failed_at' | 'succeeded_at'
+>
+
+const BLANK: PlaceState = { failures: 0, last_failed_at: null, succeeded_at: null }
+
+const savePlace = async (
+  db: Db,
+  subject: string,
+  { kind, key }: Place,
+  state: Partial<PlaceState>,
+): Promise<void> => {
+  await db
+    .insertInto('password_places')
+    .values({ ...BLANK, subject, place_kind: kind, place_key: key, ...state })
+    .onConflict((conflict) =>
+      conflict.columns(['subject', 'place_kind', 'place_key']).doUpdateSet(state),
+    )
+    .execute()
+}
+
+const failuresOf = (db: Db, subject: string, { kind, key }: Place) => ({
+  remove: db
+    .deleteFrom('password_failures')
+    .where('subject', '=', subject)
+    .where('place_kind', '=', kind)
+    .where('place_key', '=', key),
+  last: db
+    .selectFrom('password_failures')
+    .select(({ fn }) => fn.max('at_ms').as('at_ms'))
+    .where('subject', '=', subject)
+    .where('place_kind', '=', kind)
+    .where('place_key', '=', key),
+})
+
+/** The browser counts only where this person succeeded on it: anybody can send a cookie. */
+const placeOf = async (
+  db: Db,
+  subject: string,
+  browser: string | null,
+  network: string,
+): Promise<{ place: Place; state: PlaceState }> => {
+  const known: Place = { kind: 'browser', key: browser ?? '' }
+  const row = await placeRow(db, subject, known)
+  if (row !== undefined && row.succeeded_at !== null) {
+    return { place: known, state: row }
+  }
+  const place: Place = { kind: 'network', key: network }
+  return { place, state: (await placeRow(db, subject, place)) ?? BLANK }
+}
+
+const accountFailures = async (db: Db, subject: string, nowMs: number): Promise<number> => {
+  const { count } = await db
+    .selectFrom('password_failures')
+    .select(({ fn }) => fn.countAll<number>().as('count'))
+    .where('subject', '=', subject)
+    .where('at_ms', '>', nowMs - FADE_MS)
+    .executeTakeFirstOrThrow()
+  return Number(count)
+}
+
+const countFailure = async (
+  db: Db,
+  subject: string,
+  place: Place,
+  nth: number,
+  nowMs: number,
+): Promise<void> => {
+  await savePlace(db, subject, place, { failures: nth, last_failed_at: nowMs })
+  await db
+    .insertInto('password_failures')
+    .values({ subject, place_kind: place.kind, place_key: place.key, nth, at_ms: nowMs })
+    // The same number from an earlier row, long faded.
+    .onConflict((conflict) =>
+      conflict
+        .columns(['subject', 'place_kind', 'place_key', 'nth'])
+        .doUpdateSet({ at_ms: nowMs }),
+    )
+    .execute()
+}
+
+const begin = async (
+  db: Db,
+  subject: string,
+  browser: string | null,
+  network: string,
+  nowMs: number,
+): Promise<Admission> => {
+  const { place, state } = await placeOf(db, subject, browser, network)
+  const tries = {
+    failures: state.failures,
+    lastFailedAt: state.last_failed_at,
+    everSucceeded: state.succeeded_at !== null,
+  }
+  const verdict = admit(tries, await accountFailures(db, subject, nowMs), nowMs)
+  if (!verdict.admitted) {
+    return { admitted: false, place, why: verdict.why }
+  }
+  await countFailure(db, subject, place, liveFailures(tries, nowMs) + 1, nowMs)
+  return { admitted: true, place }
+}
+
+const release = async (db: Db, subject: string, place: Place): Promise<void> => {
+  const { failures = 0 } = (await placeRow(db, subject, place)) ?? {}
+  if (failures === 0) {
+    return // Somebody succeeded here meanwhile, which took the count away.
+  }
+  const { remove, last } = failuresOf(db, subject, place)
+  await remove.where('nth', '=', failures).execute()
+  const row = await last.executeTakeFirst()
+  await savePlace(db, subject, place, {
+    failures: failures - 1,
+    last_failed_at: row?.at_ms ?? null,
+  })
+}
+
+const succeed = async (
+  db: Db,
+  subject: string,
+  place: Place,
+  places: readonly Place[],
+  nowMs: number,
+): Promise<void> => {
+  await failuresOf(db, subject, place).remove.execute()
+  await savePlace(db, subject, place, { failures: 0, last_failed_at: null })
+  for (const each of places) {
+    await savePlace(db, subject, each, { succeeded_at: nowMs })
+  }
+}
+
+/** Password tries in SQL, by the rules of `policies/lockout.ts`. */
+export const createPasswordTries = ({ atomically }: Sql): PasswordTries => ({
+  begin: (subject, browser, network, nowMs) =>
+    atomically((db) => begin(db, subject, browser, network, nowMs)),
+  release: (subject, place) => atomically((db) => release(db, subject, place)),
+  succeed: (subject, place, browser, network, nowMs) =>
+    atomically((db) =>
+      succeed(
+        db,
+        subject,
+        place,
+        [
+          { kind: 'browser', key: browser },
+          { kind: 'network', key: network },
+        ],
+        nowMs,
+      ),
+    ),
+})
+
+/** Forgets failures that no rule counts any more, and places long unused. */
+export const purgePasswordTries = async (db: Db, nowMs: number): Promise<void> => {
+  const faded = nowMs - FADE_MS
+  await db.deleteFrom('password_failures').where('at_ms', '<=', faded).execute()
+  await db
+    .deleteFrom('password_places')
+    .where((row) => row.or([row('last_failed_at', 'is', null), row('last_failed_at', '<=', faded)]))
+    .where((row) =>
+      row.or([row('succeeded_at', 'is', null), row('succeeded_at', '<=', nowMs - PLACE_KEPT_MS)]),
+    )
+    .execute()
+}

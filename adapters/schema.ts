@@ -1,0 +1,130 @@
+import type { Generated } from 'kysely'
+import type { Locale, PasswordOrigin, PinRecord } from '../accounts/account.ts'
+import type { AuditEntry, Device, NoticeCode, Place } from '../accounts/ports.ts'
+import type { Protection } from '../policies/policy.ts'
+import type { UserType } from '../policies/user_type.ts'
+
+/** The tables as queries see them. Times are ms since 1970, truths 0 or 1, lists JSON. */
+export interface Schema {
+  accounts: AccountRow
+  account_establishments: { establishment: string; sub: string }
+  identifier_history: {
+    identifier_key: string
+    sub: string
+    external_id: string | null
+    first_held_at: number
+  }
+  password_places: {
+    subject: string
+    place_kind: Place['kind']
+    place_key: string
+    failures: number
+    last_failed_at: number | null
+    succeeded_at: number | null
+  }
+  password_failures: {
+    subject: string
+    place_kind: Place['kind']
+    place_key: string
+    /** Which failure in a row of its place. */
+    nth: number
+    at_ms: number
+  }
+  pin_tries: {
+    try_id: string
+    sub: string
+    browser: string
+    at_ms: number
+    state: 'pending' | 'wrong'
+  }
+  browser_tokens: {
+    token_hash: string
+    browser_id: string
+    state: 'current' | 'candidate' | 'superseded'
+    minted_at: number
+    used_at: number
+    superseded_at: number | null
+  }
+  browser_copies: {
+    browser_id: string
+    sub: string
+    stale_used_at: number
+    good_used_since: number
+  }
+  devices: {
+    id: string
+    sub: string
+    browser_id: string
+    name: string
+    browser_name: string
+    system_name: string
+    network: string
+    added_at: number
+    last_seen_at: number
+    added_under: Device['addedUnder']
+  }
+  notices: {
+    seq: Generated<number>
+    id: string
+    sub: string
+    code: NoticeCode
+    at_ms: number
+    params: string
+  }
+  audit_log: {
+    seq: Generated<number>
+    id: string
+    at_ms: number
+    act: string
+    outcome: AuditEntry['outcome']
+    actor: string | null
+    sub: string | null
+    client_id: string | null
+    network: string | null
+    browser_id: string | null
+    detail: string
+  }
+  policy_versions: {
+    seq: Generated<number>
+    id: string
+    at_ms: number
+    saved_by: string
+    why: string
+    policies: string
+  }
+  key_checks: { name: string; key_id: string; value: string }
+  schema_migrations: { number: number; name: string; checksum: string; applied_at: number }
+}
+
+export interface AccountRow {
+  sub: string
+  external_id: string | null
+  identifier: string
+  identifier_key: string
+  user_type: UserType
+  given_name: string
+  family_name: string
+  email: string | null
+  birth_date: string | null
+  establishments: string
+  classes: string
+  children: string
+  locale: Locale | null
+  protection: Protection | null
+  password_sealed: string | null
+  password_origin: PasswordOrigin | null
+  password_set_at: number | null
+  password_rules_version: number | null
+  password_must_change: number | null
+  pin_sealed: string | null
+  pin_origin: PinRecord['origin'] | null
+  pin_set_at: number | null
+  pin_length: number | null
+  pin_blocked_at: number | null
+  had_pin: number
+  password_reset_by_mail_at: number
+  valid_after: number
+  disabled_at: number | null
+  created_at: number
+  updated_at: number
+}

@@ -1,0 +1,82 @@
+import { type ParseArgsOptionsConfig, parseArgs } from 'node:util'
+import type { Deps } from '../accounts/ports.ts'
+import type { Output } from './output.ts'
+
+/** The gateway's parts that a command works with, on the same file as a running gateway. */
+export interface Core {
+  readonly deps: Deps
+  endEverything(sub: string): Promise<void>
+  close(): Promise<void>
+}
+
+export const EXIT = { ok: 0, refused: 1, usage: 2 } as const
+export type Exit = (typeof EXIT)[keyof typeof EXIT]
+
+/** A command line that asks for something that there is not. */
+export class UsageError extends Error {}
+
+export type Values = Readonly<Record<string, string | boolean | undefined>>
+
+export interface Context {
+  readonly values: Values
+  readonly positionals: readonly string[]
+  readonly out: Output
+  /** For the audit: `cli:` and the system user. */
+  readonly by: string
+  readonly cwd: string
+  /** Opens settings, keys and store; the caller of the command closes them. */
+  core(): Promise<Core>
+}
+
+export interface Command {
+  /** `people import` */
+  readonly name: string
+  /** What follows the name. */
+  readonly usage: string
+  readonly summary: string
+  readonly options: ParseArgsOptionsConfig
+  /** Arguments that are no options: least and most. */
+  readonly positionals: readonly [least: number, most: number]
+  run(context: Context): Promise<Exit>
+}
+
+const COMMON = {
+  json: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+} as const satisfies ParseArgsOptionsConfig
+
+export const text = (values: Values, name: string): string | undefined => {
+  const value = values[name]
+  return typeof value === 'string' ? value : undefined
+}
+
+/** Node's first sentence says which option; the rest is advice on dashes. */
+const firstSentence = (error: Error): string => error.message.split('. ')[0] ?? error.message
+
+/** Reads the arguments of one command. Throws `UsageError`. */
+export const readArguments = (
+  command: Command,
+  args: readonly string[],
+): { values: Values; positionals: string[] } => {
+  const read = (): { values: object; positionals: string[] } => {
+    try {
+      return parseArgs({
+        args: [...args],
+        options: { ...command.options, ...COMMON },
+        allowPositionals: true,
+      })
+    } catch (error) {
+      throw error instanceof Error ? new UsageError(firstSentence(error), { cause: error }) : error
+    }
+  }
+  const { values, positionals } = read()
+  const [least, most] = command.positionals
+  if (!('help' in values) && (positionals.length < least || positionals.length > most)) {
+    throw new UsageError(
+      positionals.length < least
+        ? 'An argument is missing'
+        : `Unexpected argument '${positionals[most]}'`,
+    )
+  }
+  return { values: values as Values, positionals }
+}

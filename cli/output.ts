@@ -1,0 +1,93 @@
+import type { FileProblem } from './people_file.ts'
+
+/** What is wrong, and where: `policies.yaml:12: pin.tries must be …`. */
+export interface Problem {
+  readonly where: string
+  readonly message: string
+}
+
+/** Where a command speaks. Results go to standard output, what is wrong to standard error. */
+export interface Output {
+  readonly json: boolean
+  /** For people; silent where machines read. */
+  line(text: string): void
+  /** For machines, as one JSON value; silent where people read. */
+  data(value: unknown): void
+  problem(problem: Problem): void
+  progress(done: number, total: number): void
+}
+
+const BAR_WIDTH = 30
+const CLEAR_LINE = '\r\u001b[2K'
+/** Nothing that was imported or typed may give orders to a terminal. */
+const CONTROL = /[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu
+
+const printable = (text: string): string => text.replaceAll(CONTROL, '\ufffd')
+
+export const createOutput = (
+  json: boolean,
+  stdout: NodeJS.WriteStream,
+  stderr: NodeJS.WriteStream,
+): Output => {
+  let drawn = ''
+  const clear = (): void => {
+    if (drawn !== '') {
+      stderr.write(CLEAR_LINE)
+      drawn = ''
+    }
+  }
+  return {
+    json,
+    line: (text) => {
+      clear()
+      if (!json) {
+        stdout.write(`${printable(text)}\n`)
+      }
+    },
+    data: (value) => {
+      clear()
+      if (json) {
+        stdout.write(`${JSON.stringify(value)}\n`)
+      }
+    },
+    problem: ({ where, message }) => {
+      clear()
+      stderr.write(`${printable(where)}: ${printable(message)}\n`)
+    },
+    progress: (done, total) => {
+      const part = total === 0 ? 1 : Math.min(1, done / total)
+      const full = Math.floor(part * BAR_WIDTH)
+      const bar = `${'#'.repeat(full)}${'.'.repeat(BAR_WIDTH - full)} ${Math.floor(part * 100)} %`
+      if (stderr.isTTY && bar !== drawn) {
+        stderr.write(`${CLEAR_LINE}${bar}`)
+        drawn = bar
+      }
+      if (part === 1) {
+        clear()
+      }
+    },
+  }
+}
+
+export const fileProblem = (path: string, { line, message }: FileProblem): Problem => ({
+  where: line === null ? path : `${path}:${line}`,
+  message,
+})
+
+/** Rows of cells in aligned columns. */
+export const table = (rows: readonly (readonly string[])[]): string[] => {
+  const widths = rows.reduce<number[]>(
+    (most, row) => row.map((cell, index) => Math.max(most[index] ?? 0, cell.length)),
+    [],
+  )
+  return rows.map((row) =>
+    row
+      .map((cell, index) => cell.padEnd(widths[index] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  )
+}
+
+/** UTC, to the second. */
+export const time = (ms: number | null): string =>
+  ms === null ? '-' : `${new Date(ms).toISOString().slice(0, 19)}Z`

@@ -1,0 +1,66 @@
+import type { Policy } from '../policies/policy.ts'
+
+/** What each rule means, above it in an exported file. A trailing dot closes every sentence. */
+export const POLICY_COMMENTS: Readonly<Record<string, string>> = {
+  protections:
+    'Offered for new devices: pin, notification, none. pin alone imposes it; without pin, PINs are kept but not asked.',
+  pin: 'The PIN code.',
+  'pin.min_length':
+    '4 to 12 digits. CNIL: 4 are enough only beside a password whose tries are limited.',
+  'pin.tries': 'Wrong PINs before it is blocked, 3 to 10. CNIL recommends 3.',
+  'pin.refuse_dates': 'Also refuse every DDMM and MMDD; the own birth date always is.',
+  'pin.shuffled_keypad': 'Keypad in another order each time, for classrooms with a projector.',
+  'pin.self_service_reset': 'A person may reset their PIN with a mailed code.',
+  devices: 'Recognised devices.',
+  'devices.trust': 'false: no device spares the PIN.',
+  'devices.lifetime_days':
+    '1 to 365 days after the device was added; using it does not extend them.',
+  'devices.most_per_person': '1 to 50.',
+  'devices.untrusted_networks':
+    'Networks such as 192.0.2.0/24 where no device is recognised or added.',
+  passwords: 'Passwords.',
+  'passwords.min_length':
+    '12 or more; NIST advises 15 where a password may stand alone. Less needs risk_accepted.',
+  'passwords.min_entropy_bits':
+    'Length x log2 of the alphabet used. CNIL: 50 where tries are limited. Less needs risk_accepted.',
+  'passwords.risk_accepted': 'Why shorter passwords are accepted, in writing.',
+  'passwords.rules_version': 'Raise it with the rules: older passwords can then be found.',
+  'passwords.force_change_at_expiration':
+    'Expiry after max_lifetime_days. NIST, ANSSI and OWASP advise against it.',
+  'passwords.temporary_lifetime_days':
+    'Initial and temporary passwords nobody used end after this.',
+  otp: 'OTP passcode: off, allowed, required.',
+  sessions: 'How long somebody stays signed in.',
+  'sessions.absolute_hours': 'From the first proof, 1 to 24; nothing extends it.',
+  'sessions.idle_minutes': 'Without activity, 5 to 720.',
+  'sessions.idle_minutes_shared': 'The same on shared_networks.',
+}
+
+interface Advice {
+  readonly applies: (policy: Policy) => boolean
+  readonly text: string
+}
+
+/** What is allowed, and advised against. */
+const ADVICE: readonly Advice[] = [
+  {
+    applies: ({ pin }) => pin.tries > 3,
+    text: 'pin.tries: CNIL recommends that 3 wrong PINs block it',
+  },
+  {
+    applies: ({ passwords, protections }) =>
+      passwords.min_length < 15 && protections.some((protection) => protection !== 'pin'),
+    text: 'passwords.min_length: NIST advises 15 where a password may stand alone',
+  },
+  {
+    applies: ({ passwords }) => passwords.risk_accepted !== undefined,
+    text: 'passwords.risk_accepted: passwords below the recommendations are accepted',
+  },
+  {
+    applies: ({ passwords }) => passwords.force_change_at_expiration,
+    text: 'passwords.force_change_at_expiration: NIST, ANSSI and OWASP advise against expiry',
+  },
+]
+
+export const adviceFor = (policy: Policy): string[] =>
+  ADVICE.filter(({ applies }) => applies(policy)).map(({ text }) => text)

@@ -1,0 +1,60 @@
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { parse } from 'csv-parse/sync'
+
+/** The file that the command line imports. */
+export const PEOPLE_FILE = fileURLToPath(new URL('people.csv', import.meta.url))
+
+/** A sample person as the demonstration announces them; keys as in the file. */
+export interface SamplePerson {
+  readonly external_id: string
+  readonly user_type: string
+  readonly identifier: string
+  readonly password: string
+  /** The password is an initial one: the first sign-in asks for a new one. */
+  readonly must_change: boolean
+  readonly name: string
+}
+
+/** The sample people, with the passwords that they have at the first start. */
+export function samplePeople(): SamplePerson[] {
+  const lines: Record<string, string>[] = parse(readFileSync(PEOPLE_FILE), { columns: true })
+  return lines.map((line) => ({
+    external_id: line['external_id'] ?? '',
+    user_type: line['user_type'] ?? '',
+    identifier: line['identifier'] ?? '',
+    password: line['personal_password'] || line['password'] || '',
+    must_change: line['personal_password'] === '',
+    name: `${line['given_name']} ${line['family_name']}`,
+  }))
+}
+
+/** One thing worth trying with each kind of person. */
+const TO_TRY: Readonly<Record<string, string>> = {
+  teacher: 'define a PIN; a second browser is then asked for it',
+  staff: 'open “Réservation de salles”, which always wants the PIN',
+  student: 'add this device, sign out and in: no PIN is asked',
+  guardian: 'see the children among the claims; choose “notification only”',
+  inspector: 'open the confidential file, which insists on the PIN',
+  internship_counsellor: 'open “Réservation de salles”: not for this type of user',
+}
+
+const TO_TRY_MUST_CHANGE = 'first sign-in: the initial password must be changed'
+
+/** A table for the terminal: who, identifier, password, what to try. */
+export function credentialsTable(people: readonly SamplePerson[]): string {
+  const rows = people.map((person) => [
+    `${person.name} (${person.user_type.replace('_', ' ')})`,
+    person.identifier,
+    person.password,
+    person.must_change ? TO_TRY_MUST_CHANGE : (TO_TRY[person.user_type] ?? ''),
+  ])
+  const all = [['Who', 'Identifier', 'Password', 'What to try'], ...rows]
+  const widths = [0, 1, 2].map((column) =>
+    Math.max(...all.map((row) => (row[column] ?? '').length)),
+  )
+  return all
+    .map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`)
+    .map((line) => line.trimEnd())
+    .join('\n')
+}

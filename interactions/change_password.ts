@@ -1,0 +1,67 @@
+import { fullName } from '../accounts/account.ts'
+import { changePassword, type ChangePasswordResult } from '../accounts/change_password.ts'
+import type { NextStep } from '../policies/next_step.ts'
+import type { FormError, Pages } from '../views/pages.ts'
+import { missingFields } from './form.ts'
+import { type Answer, finish, formOf, type PersonStep, type StepPage, showPage } from './step.ts'
+
+type Due = Extract<NextStep, { step: 'change_password' }>
+
+const REASON: Record<Due['reason'], Pages['change_password']['reason']> = {
+  temporary: 'temporary',
+  expired: 'expired',
+  must_change: 'required',
+}
+
+const show = (step: PersonStep, due: Due, errors: readonly FormError[] = []): Answer =>
+  showPage(
+    'change_password',
+    {
+      ...formOf(step, errors),
+      personName: fullName(step.account),
+      identifier: step.account.identifier,
+      reason: REASON[due.reason],
+      askCurrent: false,
+      minLength: step.policy.passwords.min_length,
+      minEntropyBits: step.policy.passwords.min_entropy_bits,
+    },
+    step.account,
+  )
+
+type Refusal = Extract<ChangePasswordResult, { ok: false }>['refusals'][number]
+
+const errorOf = ({ reason, ...params }: Refusal): FormError => {
+  switch (reason) {
+    case 'mismatch':
+      return { field: 'confirm_password', code: 'password_mismatch' }
+    case 'changed_meanwhile':
+      return { code: 'try_again' }
+    default:
+      return { field: 'new_password', code: `password_${reason}`, params }
+  }
+}
+
+/** The change of a password that is temporary, has expired or was asked to be changed. */
+export const changePasswordPage: StepPage<PersonStep> = {
+  show: (step, due) => show(step, due as Due),
+
+  submit: async (step, fields, anyDue) => {
+    const due = anyDue as Due
+    const password = fields.text('new_password')
+    const confirmation = fields.text('confirm_password')
+    const absent = missingFields({ new_password: password, confirm_password: confirmation })
+    if (absent.length > 0) {
+      return show(step, due, absent)
+    }
+    const result = await changePassword(
+      step.site.deps,
+      step.account,
+      step.policy,
+      { password, confirmation },
+      step.origin,
+    )
+    return result.ok
+      ? finish({ change_password: { sub: step.account.sub, atMs: step.site.deps.clock() } })
+      : show(step, due, result.refusals.map(errorOf))
+  },
+}

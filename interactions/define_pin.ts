@@ -1,0 +1,108 @@
+import { fullName } from '../accounts/account.ts'
+import { chooseProtection, definePin, type DefinePinResult } from '../accounts/define_pin.ts'
+import type { NextStep } from '../policies/next_step.ts'
+import type { FormError, Pages } from '../views/pages.ts'
+import { type Fields, missingFields } from './form.ts'
+import { pinShape } from './pin_shape.ts'
+import { type Answer, finish, formOf, type PersonStep, type StepPage, showPage } from './step.ts'
+
+type Due = Extract<NextStep, { step: 'define_pin' }>
+type Choice = 'notification' | 'none'
+type Model = Pages['define_pin']
+
+const REASON: Record<Due['reason'], Model['reason']> = {
+  first_connection: 'first',
+  imposed: 'imposed',
+  application: 'application',
+  generated: 'replace',
+}
+
+/** What else the person may choose: only where nobody has decided for them. */
+const choicesOf = (step: PersonStep, due: Due): readonly Choice[] =>
+  due.reason === 'first_connection' && step.account.protection === null
+    ? step.policy.protections.filter((each) => each !== 'pin')
+    : []
+
+const show = (
+  step: PersonStep,
+  due: Due,
+  typed: { definePin?: boolean; choice?: Choice | undefined } = {},
+  errors: readonly FormError[] = [],
+): Answer =>
+  showPage(
+    'define_pin',
+    {
+      ...formOf(step, errors),
+      personName: fullName(step.account),
+      shape: pinShape(step),
+      reason: REASON[due.reason],
+      definePin: typed.definePin ?? true,
+      pinOffered: step.policy.protections.includes('pin'),
+      choices: choicesOf(step, due),
+      choice: typed.choice,
+    },
+    step.account,
+  )
+
+type Refusal = Extract<DefinePinResult, { ok: false }>['reason']
+
+const errorOf = (step: PersonStep, reason: Refusal): FormError => {
+  const { min_length: min, max_length: max } = step.policy.pin
+  switch (reason) {
+    case 'mismatch':
+      return { field: 'confirm_pin', code: 'pin_mismatch' }
+    case 'same':
+      return { field: 'new_pin', code: 'pin_guessable_same' }
+    case 'changed_meanwhile':
+      return { code: 'try_again' }
+    default:
+      return { field: 'new_pin', code: `pin_${reason}`, params: { min, max } }
+  }
+}
+
+const choose = async (step: PersonStep, due: Due, fields: Fields): Promise<Answer> => {
+  const choice = choicesOf(step, due).find((each) => each === fields.text('protection'))
+  if (
+    choice === undefined ||
+    !(await chooseProtection(step.site.deps, step.account, step.policy, choice, step.origin))
+  ) {
+    return show(step, due, { definePin: false, choice }, [
+      { field: 'protection', code: 'protection_required' },
+    ])
+  }
+  const { sub } = step.account
+  return finish({ define_pin: { sub, atMs: step.site.deps.clock(), counts: false, chosen: 'other' } })
+}
+
+/** First connection, an imposed PIN, one an application needs, or the replacement of a generated one. */
+export const definePinPage: StepPage<PersonStep> = {
+  show: (step, due) => show(step, due as Due),
+
+  submit: async (step, fields, anyDue) => {
+    const due = anyDue as Due
+    const mayChoose = choicesOf(step, due).length > 0
+    const pinOffered = step.policy.protections.includes('pin')
+    if (mayChoose && (!pinOffered || !fields.ticked('define_pin'))) {
+      return choose(step, due, fields)
+    }
+    const pin = fields.text('new_pin').replaceAll(/\s/g, '')
+    const confirmation = fields.text('confirm_pin').replaceAll(/\s/g, '')
+    const absent = missingFields({ new_pin: pin, confirm_pin: confirmation })
+    if (absent.length > 0) {
+      return show(step, due, {}, absent)
+    }
+    const result = await definePin(
+      step.site.deps,
+      step.account,
+      step.policy,
+      { pin, confirmation },
+      step.origin,
+    )
+    if (!result.ok) {
+      return show(step, due, {}, [errorOf(step, result.reason)])
+    }
+    const { sub } = step.account
+    const atMs = step.site.deps.clock()
+    return finish({ define_pin: { sub, atMs, counts: result.counts, chosen: 'pin' } })
+  },
+}

@@ -1,0 +1,50 @@
+import type { Context } from 'koa'
+import { AppError } from '../accounts/errors.ts'
+import type { FormError } from '../views/pages.ts'
+
+const BODY_BYTES_MAX = 16_384
+const FIELD_LENGTH_MAX = 2_048
+
+/** The fields of a posted form, each at most once. */
+export interface Fields {
+  /** Empty when absent. */
+  text(name: string): string
+  ticked(name: string): boolean
+}
+
+const readBody = async (ctx: Context): Promise<string> => {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of ctx.req as AsyncIterable<Buffer>) {
+    size += chunk.length
+    if (size > BODY_BYTES_MAX) {
+      throw new AppError('bad_request', `form larger than ${BODY_BYTES_MAX} bytes`)
+    }
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+/** Reads an urlencoded form. Throws `AppError('bad_request')` for anything else, or what is too large. */
+export const readForm = async (ctx: Context): Promise<Fields> => {
+  if (ctx.is('application/x-www-form-urlencoded') === false) {
+    throw new AppError('bad_request', 'not a form')
+  }
+  const fields = new Map<string, string>()
+  for (const [name, value] of new URLSearchParams(await readBody(ctx))) {
+    if (fields.has(name) || value.length > FIELD_LENGTH_MAX) {
+      throw new AppError('bad_request', 'a field is repeated or too long')
+    }
+    fields.set(name, value)
+  }
+  return {
+    text: (name) => fields.get(name) ?? '',
+    ticked: (name) => fields.has(name),
+  }
+}
+
+/** An error beside each of these inputs that was left empty. */
+export const missingFields = (inputs: Readonly<Record<string, string>>): FormError[] =>
+  Object.entries(inputs)
+    .filter(([, value]) => value === '')
+    .map(([field]) => ({ field, code: 'field_required' }))

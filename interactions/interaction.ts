@@ -1,0 +1,77 @@
+import type { Context } from 'koa'
+import { AppError } from '../accounts/errors.ts'
+import type { NextStep } from '../policies/next_step.ts'
+import { changePasswordPage } from './change_password.ts'
+import { assertOurForm } from './csrf.ts'
+import { refusedPage, unmetPage } from './dead_ends.ts'
+import { definePinPage } from './define_pin.ts'
+import { devicePage } from './device.ts'
+import { readForm } from './form.ts'
+import { loginPage } from './login.ts'
+import { rememberLocale } from './locale.ts'
+import { pinPage } from './pin.ts'
+import type { Site } from './site.ts'
+import {
+  type Answer,
+  finishStep,
+  loadInteraction,
+  loadStep,
+  type PersonStep,
+  type Step,
+  type StepPage,
+} from './step.ts'
+
+/** The page of every step after the first proof. */
+const PAGES: Readonly<Record<string, StepPage<PersonStep>>> = {
+  pin: pinPage,
+  change_password: changePasswordPage,
+  define_pin: definePinPage,
+  device: devicePage,
+  unmet: unmetPage,
+  refused: refusedPage,
+}
+
+const send = async (step: Step, answer: Answer): Promise<void> =>
+  answer.kind === 'page' ? answer.send(step) : finishStep(step, answer.result)
+
+type Loaded = Awaited<ReturnType<typeof loadStep>>
+type Ask = <S extends Step>(page: StepPage<S>, step: S, due: NextStep) => Promise<Answer> | Answer
+
+/** Asks the page of the step; where something else is due by now, goes on to that. */
+const answerOf = async ({ step, person, due }: Loaded, ask: Ask): Promise<Answer> => {
+  if (person === null) {
+    return ask(loginPage, step, due)
+  }
+  const page = PAGES[step.name]
+  if (page === undefined) {
+    throw new AppError('not_found', `no page for the step ${step.name}`)
+  }
+  return due.step === step.name ? ask(page, person, due) : { kind: 'finished', result: {} }
+}
+
+/** `GET /interaction/:uid`: the page of the step that is due. */
+export const showStep = async (ctx: Context, site: Site, uid: string): Promise<void> => {
+  rememberLocale(ctx)
+  const loaded = await loadStep(ctx, site, await loadInteraction(ctx, site, uid))
+  await send(loaded.step, await answerOf(loaded, (page, step, due) => page.show(step, due)))
+}
+
+/** `POST /interaction/:uid/:step`: the answer to it. */
+export const submitStep = async (
+  ctx: Context,
+  site: Site,
+  uid: string,
+  name: string,
+): Promise<void> => {
+  const fields = await readForm(ctx)
+  const details = await loadInteraction(ctx, site, uid)
+  assertOurForm(ctx, site, uid, name, fields.text('csrf'))
+  if (details.prompt.name !== name) {
+    throw new AppError('already_done', `the step is ${details.prompt.name}, not ${name}`)
+  }
+  const loaded = await loadStep(ctx, site, details)
+  await send(
+    loaded.step,
+    await answerOf(loaded, (page, step, due) => page.submit(step, fields, due)),
+  )
+}

@@ -1,0 +1,49 @@
+import type { Context } from 'koa'
+import type { Locale } from '../accounts/account.ts'
+
+const LOCALES = ['fr', 'en'] as const satisfies readonly Locale[]
+const COOKIE = 'vestibule_lang'
+const YEAR_MS = 365 * 24 * 3_600_000
+
+const known = (tag: string | undefined): Locale | null =>
+  LOCALES.find((locale) => locale === tag?.toLowerCase().split('-')[0]) ?? null
+
+const firstKnown = (tags: readonly string[]): Locale | null =>
+  tags.map(known).find((locale) => locale !== null) ?? null
+
+interface Wishes {
+  /** `ui_locales` of the application's request, in order of preference. */
+  readonly uiLocales?: unknown
+  readonly account?: Locale | null
+  readonly fallback: Locale
+}
+
+/** The language of a page: what the person clicked, then the application, the account, the browser. */
+export const localeOf = (ctx: Context, { uiLocales, account, fallback }: Wishes): Locale =>
+  known(ctx.query['lang']?.toString()) ??
+  known(ctx.cookies.get(COOKIE, { signed: false })) ??
+  (typeof uiLocales === 'string' ? firstKnown(uiLocales.split(' ')) : null) ??
+  account ??
+  known(ctx.acceptsLanguages([...LOCALES]) || undefined) ??
+  fallback
+
+/** Keeps a clicked language for the pages to come, those after a form included. */
+export const rememberLocale = (ctx: Context): void => {
+  const clicked = known(ctx.query['lang']?.toString())
+  if (clicked !== null) {
+    ctx.cookies.set(COOKIE, clicked, {
+      signed: false,
+      httpOnly: true,
+      sameSite: 'lax',
+      maxAge: YEAR_MS,
+      overwrite: true,
+    })
+  }
+}
+
+/** This very page, once a language. */
+export const languageLinks = (
+  path: string,
+  current: Locale,
+): { locale: Locale; href: string; current: boolean }[] =>
+  LOCALES.map((locale) => ({ locale, href: `${path}?lang=${locale}`, current: locale === current }))

@@ -1,0 +1,29 @@
+import type { Context } from 'koa'
+import type { Locale } from '../accounts/account.ts'
+import type { PageName, Pages } from '../views/pages.ts'
+import { languageLinks, localeOf } from './locale.ts'
+import type { Site } from './site.ts'
+
+export const HELP_PATH = '/help'
+export const COOKIE_HELP_PATH = '/help/cookies'
+
+interface Wishes {
+  readonly uiLocales?: unknown
+  readonly account?: Locale | null
+  /** Where a click on a language leads; the page's own address unless it answers a form. */
+  readonly path?: string
+}
+
+/** Answers with a page of ours, in the person's language. */
+export const sendPage = <P extends PageName>(
+  ctx: Context,
+  site: Pick<Site, 'renderer' | 'defaultLocale'>,
+  page: P,
+  model: Pages[P],
+  { path = ctx.path, ...wishes }: Wishes = {},
+): void => {
+  const locale = localeOf(ctx, { ...wishes, fallback: site.defaultLocale })
+  ctx.type = 'html'
+  ctx.set('content-language', locale)
+  ctx.body = site.renderer.render(page, model, { locale, languages: languageLinks(path, locale) })
+}

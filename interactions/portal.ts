@@ -1,0 +1,93 @@
+import { createHash } from 'node:crypto'
+import type { Context } from 'koa'
+import { type Account, fullName } from '../accounts/account.ts'
+import { AppError } from '../accounts/errors.ts'
+import { rememberLocale } from './locale.ts'
+import { originOf } from './origin.ts'
+import { sendPage } from './page.ts'
+import type { Site } from './site.ts'
+
+export const PORTAL_RETURN_PATH = '/portal/signed-in'
+const NOTICES_SHOWN = 5
+
+/** The account signed in on this browser, when nothing more is due for a page of ours. */
+export const signedInAccount = async (ctx: Context, site: Site): Promise<Account | null> => {
+  const session = await site.provider.Session.get(ctx as never)
+  if (session.accountId === undefined || !site.isOpen(session)) {
+    return null
+  }
+  const account = await site.deps.store.accounts.bySub(session.accountId)
+  if (account === null || account.disabledAt !== null) {
+    return null
+  }
+  const { next } = await site.decide({
+    params: {},
+    clientId: site.portalClientId,
+    loginAtMs: undefined,
+    account,
+    proofs: site.proofsOf(session),
+    origin: originOf(ctx, site.portalClientId),
+  })
+  return next.step === 'done' ? account : null
+}
+
+/**
+ * A sign-in without an application: an authorization request of our own. Its code is never
+ * redeemed, so the verifier of its challenge is forgotten at once.
+ */
+const signInRequest = (site: Site, locale: unknown): string => {
+  const verifier = site.deps.random.bytes(32)
+  const query = new URLSearchParams({
+    client_id: site.portalClientId,
+    response_type: 'code',
+    scope: 'openid',
+    redirect_uri: `${site.issuer}${PORTAL_RETURN_PATH}`,
+    code_challenge: createHash('sha256').update(verifier).digest('base64url'),
+    code_challenge_method: 'S256',
+    ...(typeof locale === 'string' ? { ui_locales: locale } : {}),
+  })
+  return `/auth?${query}`
+}
+
+/** `GET /`: the applications this person may use, and what they should know. */
+export const showPortal = async (ctx: Context, site: Site): Promise<void> => {
+  rememberLocale(ctx)
+  const account = await signedInAccount(ctx, site)
+  if (account === null) {
+    ctx.status = 303
+    ctx.redirect(signInRequest(site, ctx.query['lang']))
+    return
+  }
+  const notices = await site.deps.store.notices.list(account.sub, NOTICES_SHOWN)
+  const applications = [...site.applications.values()].flatMap(({ name, href, logoUrl, userTypes }) =>
+    href !== null && userTypes.has(account.userType) ? [{ name, href, logoUrl }] : [],
+  )
+  sendPage(
+    ctx,
+    site,
+    'portal',
+    {
+      personName: fullName(account),
+      applications,
+      signOutHref: '/session/end',
+      notices: notices.map(({ code, atMs, params }) => ({
+        code,
+        at: new Date(atMs).toISOString(),
+        params,
+      })),
+    },
+    { account: account.locale },
+  )
+}
+
+/** Where the portal's own sign-in comes back to. Never leads to another sign-in: no loop. */
+export const returnToPortal = async (ctx: Context, site: Site): Promise<void> => {
+  if (typeof ctx.query['error'] === 'string') {
+    throw new AppError('access_denied', `the portal's own sign-in ended with ${ctx.query['error']}`)
+  }
+  if ((await signedInAccount(ctx, site)) === null) {
+    throw new AppError(ctx.get('cookie') === '' ? 'cookies_blocked' : 'session_not_found')
+  }
+  ctx.status = 303
+  ctx.redirect('/')
+}

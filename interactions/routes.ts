@@ -1,0 +1,44 @@
+import Router from '@koa/router'
+import type { Context, Middleware } from 'koa'
+import { AppError } from '../accounts/errors.ts'
+import { sendAsset } from './assets.ts'
+import { showCookieHelp, showHelp } from './help.ts'
+import { showStep, submitStep } from './interaction.ts'
+import { PORTAL_RETURN_PATH, returnToPortal, showPortal } from './portal.ts'
+import type { Site } from './site.ts'
+
+type Handler = (ctx: Context, site: Site, params: Record<string, string>) => Promise<void> | void
+
+/** Every address of ours; the rest is the OP's. */
+const ROUTES: readonly (readonly ['get' | 'post', string, Handler])[] = [
+  ['get', '/', showPortal],
+  ['get', PORTAL_RETURN_PATH, returnToPortal],
+  ['get', '/interaction/:uid', (ctx, site, { uid = '' }) => showStep(ctx, site, uid)],
+  [
+    'post',
+    '/interaction/:uid/:step',
+    (ctx, site, { uid = '', step = '' }) => submitStep(ctx, site, uid, step),
+  ],
+  ['get', '/help', showHelp],
+  ['get', '/help/cookies', showCookieHelp],
+  ['get', '/assets/:name', sendAsset],
+]
+
+/** What the OP answers itself. Anything else that is not above is no address of this gateway. */
+const OF_THE_OP = /^\/(auth|token|me|jwks|session|request|\.well-known)(\/|$)/
+
+export const routes = (site: Site): Middleware[] => {
+  const router = new Router()
+  for (const [method, path, handler] of ROUTES) {
+    router[method](path, async (ctx) => {
+      await handler(ctx as unknown as Context, site, ctx.params as Record<string, string>)
+    })
+  }
+  const nowhere: Middleware = (ctx, next) => {
+    if (!OF_THE_OP.test(ctx.path)) {
+      throw new AppError('not_found', `no page at ${ctx.path}`)
+    }
+    return next()
+  }
+  return [router.routes() as unknown as Middleware, nowhere]
+}

@@ -1,0 +1,60 @@
+import type { Provider } from 'oidc-provider'
+import type { Account, Locale } from '../accounts/account.ts'
+import type { Deps, Origin } from '../accounts/ports.ts'
+import type { NextStep, Situation } from '../policies/next_step.ts'
+import type { Proofs } from '../policies/proofs.ts'
+import type { UserType } from '../policies/user_type.ts'
+import type { Renderer } from '../views/render.ts'
+
+/** One authorization request, as the deciding function sees it. */
+export interface Request {
+  /** Parameters of the authorization request; empty for our own pages. */
+  readonly params: Readonly<Record<string, unknown>>
+  readonly clientId: string
+  /** When the sign-in that belongs to this very request was proved (ms); none yet: undefined. */
+  readonly loginAtMs: number | undefined
+  readonly account: Account | null
+  readonly proofs: Proofs
+  readonly origin: Origin
+}
+
+export interface Decision {
+  readonly next: NextStep
+  readonly situation: Situation
+}
+
+/** An application as the pages speak of it. */
+export interface Tile {
+  readonly clientId: string
+  readonly name: string
+  /** Where the portal sends people; null: not shown. */
+  readonly href: string | null
+  readonly logoUrl: string | undefined
+  readonly userTypes: ReadonlySet<UserType>
+}
+
+/** What the pages are made of; composed once. */
+export interface Site {
+  readonly deps: Deps
+  readonly provider: Provider
+  readonly renderer: Renderer
+  readonly decide: (request: Request) => Promise<Decision>
+  /** The session's account and proofs, read back from the OP's record. */
+  readonly proofsOf: (session: unknown) => Proofs
+  /** Whether the sign-in of this session was brought to its end. */
+  readonly isOpen: (session: unknown) => boolean
+  readonly applications: ReadonlyMap<string, Tile>
+  readonly portalClientId: string
+  /** Issuer without a trailing slash; every absolute address starts with it. */
+  readonly issuer: string
+  readonly secureCookies: boolean
+  readonly defaultLocale: Locale
+  readonly timeZone: string
+}
+
+/** Largest policy lifetime: a browser keeps its cookie as long as any of its people may need it. */
+const DEVICE_COOKIE_DAYS = 365
+export const DEVICE_COOKIE_MS = DEVICE_COOKIE_DAYS * 24 * 3_600_000
+
+export const deviceCookieName = (secure: boolean): string =>
+  secure ? '__Host-vestibule_device' : 'vestibule_device'

@@ -1,0 +1,183 @@
+import type { Context } from 'koa'
+import type { Account } from '../accounts/account.ts'
+import { AppError } from '../accounts/errors.ts'
+import type { Origin } from '../accounts/ports.ts'
+import type { NextStep, Situation } from '../policies/next_step.ts'
+import type { Policy } from '../policies/policy.ts'
+import type { FormError, PageName, Pages } from '../views/pages.ts'
+import { csrfToken } from './csrf.ts'
+import type { Fields } from './form.ts'
+import { originOf } from './origin.ts'
+import { sendPage } from './page.ts'
+import { DEVICE_COOKIE_MS, deviceCookieName, type Site } from './site.ts'
+
+/** One step of a sign-in, as its page is given it. */
+export interface Step {
+  readonly site: Site
+  readonly ctx: Context
+  readonly uid: string
+  readonly name: string
+  readonly params: Readonly<Record<string, unknown>>
+  readonly clientId: string
+  readonly applicationName: string
+  readonly origin: Origin
+}
+
+/** A step after the first proof. */
+export interface PersonStep extends Step {
+  readonly account: Account
+  readonly policy: Policy
+  readonly situation: Situation
+}
+
+export type Answer =
+  | {
+      readonly kind: 'page'
+      readonly send: (step: Step) => void
+    }
+  /** Results by step, merged with those of the pages before; see the OP's interaction results. */
+  | { readonly kind: 'finished'; readonly result: Readonly<Record<string, unknown>> }
+
+export const showPage = <P extends PageName>(page: P, model: Pages[P], account?: Account): Answer => ({
+  kind: 'page',
+  send: ({ ctx, site, params, uid }) =>
+    sendPage(ctx, site, page, model, {
+      uiLocales: params['ui_locales'],
+      account: account?.locale ?? null,
+      path: interactionPath(uid),
+    }),
+})
+
+export const finish = (result: Readonly<Record<string, unknown>>): Answer => ({
+  kind: 'finished',
+  result,
+})
+
+/** The page of one step: parse, ask, act, answer. */
+export interface StepPage<S extends Step> {
+  show(step: S, due: NextStep): Promise<Answer> | Answer
+  submit(step: S, fields: Fields, due: NextStep): Promise<Answer>
+}
+
+export const interactionPath = (uid: string): string => `/interaction/${uid}`
+
+/** What every form of a step needs. */
+export const formOf = (
+  step: Step,
+  errors: readonly FormError[] = [],
+): { action: string; csrf: string; errors: readonly FormError[] } => ({
+  action: `${interactionPath(step.uid)}/${step.name}`,
+  csrf: csrfToken(step.site, step.uid, step.name),
+  errors,
+})
+
+type Interaction = Awaited<ReturnType<Site['provider']['interactionDetails']>>
+
+/** No cookie that names the interaction: blocked, another browser's, or long over? */
+const whyMissing = async (ctx: Context, site: Site, uid: string): Promise<AppError> => {
+  const stored = await site.provider.Interaction.find(uid)
+  if (stored !== undefined) {
+    return new AppError(ctx.get('cookie') === '' ? 'cookies_blocked' : 'foreign_interaction')
+  }
+  const session = await site.provider.Session.get(ctx as never)
+  return new AppError(site.isOpen(session) ? 'already_done' : 'session_not_found')
+}
+
+/** Finds the interaction that both the address and the browser's cookie name. */
+export const loadInteraction = async (
+  ctx: Context,
+  site: Site,
+  uid: string,
+): Promise<Interaction> => {
+  const name = site.provider.cookieName('interaction')
+  if (ctx.cookies.get(name, { signed: true }) !== uid) {
+    throw await whyMissing(ctx, site, uid)
+  }
+  const stored = await site.provider.Interaction.find(uid)
+  if (stored === undefined) {
+    throw await whyMissing(ctx, site, uid)
+  }
+  return site.provider.interactionDetails(ctx.req, ctx.res)
+}
+
+const stepOf = (ctx: Context, site: Site, details: Interaction): Step => {
+  const clientId = String(details.params['client_id'])
+  return {
+    site,
+    ctx,
+    uid: details.uid,
+    name: details.prompt.name,
+    params: details.params,
+    clientId,
+    applicationName: site.applications.get(clientId)?.name ?? clientId,
+    origin: originOf(ctx, clientId),
+  }
+}
+
+/**
+ * The step an interaction stands at. For those after the first proof, what is due is decided anew
+ * from what the session has proved and what the account is now: `due` may differ from the page's
+ * own name when something changed meanwhile, and nothing is then done but to go on.
+ */
+export const loadStep = async (
+  ctx: Context,
+  site: Site,
+  details: Interaction,
+): Promise<{ step: Step; person: PersonStep | null; due: NextStep }> => {
+  const step = stepOf(ctx, site, details)
+  if (details.prompt.name === 'login') {
+    return { step, person: null, due: { step: 'login', reason: 'no_session' } }
+  }
+  const session =
+    details.session?.uid === undefined
+      ? undefined
+      : await site.provider.Session.findByUid(details.session.uid)
+  const account = await site.deps.store.accounts.bySub(details.session?.accountId ?? '')
+  if (session === undefined || account === null || account.disabledAt !== null) {
+    throw new AppError('session_not_found', 'the session or its account is gone')
+  }
+  const login = details.lastSubmission?.['login'] as { atMs?: number } | undefined
+  const { next, situation } = await site.decide({
+    params: details.params,
+    clientId: step.clientId,
+    loginAtMs: login?.atMs,
+    account,
+    proofs: site.proofsOf(session),
+    origin: step.origin,
+  })
+  return {
+    step,
+    person: { ...step, account, policy: situation.policy, situation },
+    due: next,
+  }
+}
+
+/** Hands the result to the OP and sends the browser back to it. */
+export const finishStep = async (
+  step: Step,
+  result: Readonly<Record<string, unknown>>,
+): Promise<void> => {
+  const { ctx, site } = step
+  const returnTo = await site.provider.interactionResult(ctx.req, ctx.res, result, {
+    mergeWithLastSubmission: true,
+  })
+  ctx.status = 303
+  ctx.redirect(returnTo)
+}
+
+/** Sets the device cookie: it spares a PIN or a notice and marks a known browser, nothing else. */
+export const setDeviceCookie = (step: Step, token: string | null): void => {
+  if (token === null) {
+    return
+  }
+  const { ctx, site } = step
+  ctx.cookies.set(deviceCookieName(site.secureCookies), token, {
+    signed: false,
+    httpOnly: true,
+    sameSite: 'lax',
+    secure: site.secureCookies,
+    path: '/',
+    maxAge: DEVICE_COOKIE_MS,
+    overwrite: true,
+  })
+}

@@ -1,0 +1,82 @@
+import type { ClientMetadata } from 'oidc-provider'
+import type { Tile } from '../interactions/site.ts'
+import { PORTAL_RETURN_PATH } from '../interactions/portal.ts'
+import { USER_TYPES, type UserType } from '../policies/user_type.ts'
+import type { Application } from './application_settings.ts'
+
+/** What our rules say of an application, beside its standard metadata. */
+export interface ApplicationRules {
+  readonly leastAcr: string | undefined
+  readonly userTypes: ReadonlySet<UserType>
+  readonly pkceRequired: boolean
+  /** Claims it may get; undefined: all of its scopes. */
+  readonly claims: ReadonlySet<string> | undefined
+  readonly pairwise: boolean
+}
+
+/** The gateway's own pages as a relying party; no setting can name or change it. */
+export const PORTAL_CLIENT_ID = 'vestibule-portal'
+
+const PORTAL_RULES: ApplicationRules = {
+  leastAcr: undefined,
+  userTypes: new Set(USER_TYPES),
+  pkceRequired: true,
+  claims: new Set(),
+  pairwise: false,
+}
+
+const portalClient = (issuer: string): ClientMetadata => ({
+  client_id: PORTAL_CLIENT_ID,
+  client_name: PORTAL_CLIENT_ID,
+  token_endpoint_auth_method: 'none',
+  redirect_uris: [`${issuer}${PORTAL_RETURN_PATH}`],
+  response_types: ['code'],
+  grant_types: ['authorization_code'],
+  scope: 'openid',
+})
+
+/** Settings of ours that are no client metadata. */
+const OURS = ['pkce', 'least_acr', 'user_types', 'claims', 'client_secret_file', 'client_secret_env']
+
+const metadataOf = (application: Application): ClientMetadata =>
+  Object.fromEntries(
+    Object.entries(application).filter(([name, value]) => !OURS.includes(name) && value !== undefined),
+  ) as unknown as ClientMetadata
+
+export const clientsOf = (applications: readonly Application[], issuer: string): ClientMetadata[] => [
+  portalClient(issuer),
+  ...applications.map(metadataOf),
+]
+
+export const rulesOfApplications = (
+  applications: readonly Application[],
+): ((clientId: string) => ApplicationRules) => {
+  const rules = new Map<string, ApplicationRules>(
+    applications.map((application) => [
+      application.client_id,
+      {
+        leastAcr: application.least_acr,
+        userTypes: new Set(application.user_types),
+        pkceRequired: application.pkce === 'required',
+        claims: application.claims === undefined ? undefined : new Set(application.claims),
+        pairwise: application.subject_type === 'pairwise',
+      },
+    ]),
+  )
+  return (clientId) => rules.get(clientId) ?? PORTAL_RULES
+}
+
+/** What the portal shows of each application. */
+export const tilesOf = (applications: readonly Application[]): ReadonlyMap<string, Tile> =>
+  new Map(
+    applications.map((application) => [
+      application.client_id,
+      {
+        clientId: application.client_id,
+        name: application.client_name,
+        href: application.initiate_login_uri ?? application.client_uri ?? null,
+        logoUrl: application.logo_uri,
+        userTypes: new Set(application.user_types),
+      },
+    ]),
+  )

@@ -1,0 +1,158 @@
+import { createHmac } from 'node:crypto'
+import type { Configuration, KoaContextWithOIDC } from 'oidc-provider'
+import type { Deps } from '../accounts/ports.ts'
+import { interactionPath } from '../interactions/step.ts'
+import { sendPage } from '../interactions/page.ts'
+import type { Site } from '../interactions/site.ts'
+import { ACR_LEVELS } from '../policies/proofs.ts'
+import { stepPrompts } from '../policies/prompts.ts'
+import { claimsByScope, createFindAccount, isUsable } from './claims.ts'
+import { type ApplicationRules, clientsOf } from './clients.ts'
+import { renderOpError } from './error_page.ts'
+import { type Flow, sessionSeconds } from './flow.ts'
+import { createFetch } from './internal_fetch.ts'
+import type { Keys } from './keys.ts'
+import type { Settings } from './settings.ts'
+
+const HOUR_SECONDS = 3600
+
+interface Parts {
+  readonly settings: Settings
+  readonly keys: Keys
+  readonly deps: Deps
+  readonly flow: Flow
+  readonly adapter: Configuration['adapter']
+  readonly rulesOf: (clientId: string) => ApplicationRules
+  readonly site: () => Site
+}
+
+/** Cookie names: prefixed where https makes the prefix hold (RFC 6265bis §4.1.3). */
+const cookieNames = (secure: boolean) => ({
+  session: secure ? '__Host-vestibule_session' : 'vestibule_session',
+  interaction: secure ? '__Secure-vestibule_interaction' : 'vestibule_interaction',
+  resume: secure ? '__Secure-vestibule_resume' : 'vestibule_resume',
+})
+
+/** OpenID Connect Core §8.1: stable for a person and a sector, and tells nobody who it is. */
+const pairwiseIdentifier =
+  (salt: Uint8Array) =>
+  (_ctx: unknown, sub: string, client: object): string => {
+    const { sectorIdentifier } = client as { sectorIdentifier?: string }
+    return createHmac('sha256', salt)
+      .update(JSON.stringify([sectorIdentifier ?? '', sub]))
+      .digest('base64url')
+  }
+
+/** Rotated tokens end when the first of them would have: no refreshing for ever. */
+const refreshSeconds = ({ refresh_idle_hours, refresh_absolute_hours }: Settings['tokens']) => {
+  const idle = refresh_idle_hours * HOUR_SECONDS
+  const absolute = refresh_absolute_hours * HOUR_SECONDS
+  return (_ctx: unknown, token: { iiat?: number | undefined }): number => {
+    const nowSeconds = Math.floor(Date.now() / 1000)
+    const left = (token.iiat ?? nowSeconds) + absolute - nowSeconds
+    return Math.max(1, Math.min(idle, left))
+  }
+}
+
+const logoutSource =
+  (site: () => Site) =>
+  async (ctx: KoaContextWithOIDC): Promise<void> => {
+    const { session, client, entities } = ctx.oidc
+    const hinted = entities['IdTokenHint'] as { payload?: { sub?: string } } | undefined
+    sendPage(ctx, site(), 'logout', {
+      action: ctx.oidc.urlFor('end_session_confirm'),
+      xsrf: String((session?.state as { secret?: string } | undefined)?.secret),
+      applicationName: site().applications.get(client?.clientId ?? '')?.name,
+      // A valid hint of this very session stands for the confirmation (RP-Initiated Logout §2).
+      auto: hinted !== undefined && (await isOwnHint(ctx, hinted.payload?.sub)),
+    })
+  }
+
+const isOwnHint = async (ctx: KoaContextWithOIDC, sub: string | undefined): Promise<boolean> => {
+  const { session, client, provider } = ctx.oidc
+  if (sub === undefined || session?.accountId === undefined || client === undefined) {
+    return false
+  }
+  const own = new provider.Claims({ sub: session.accountId }, { ctx })
+  own.scope('openid')
+  const claims = (await own.result()) as { sub?: string }
+  return claims.sub === sub
+}
+
+/** oidc-provider's configuration: product section 7 on it, everything else off. */
+export const configurationOf = (parts: Parts): Configuration => {
+  const { settings, keys, deps, flow, rulesOf, site } = parts
+  const secure = settings.issuer.startsWith('https:')
+  const { tokens } = settings
+  const configuration: Configuration = {
+    adapter: parts.adapter,
+    clients: clientsOf(settings.applications, settings.issuer),
+    clientDefaults: { id_token_signed_response_alg: 'ES256' },
+    jwks: { keys: [...keys.signing.keys] } as Configuration['jwks'],
+    enabledJWA: {
+      idTokenSigningAlgValues: ['ES256', 'RS256'],
+    },
+    acrValues: [...ACR_LEVELS.keys()],
+    claims: claimsByScope,
+    scopes: Object.keys(claimsByScope),
+    responseTypes: ['code'],
+    subjectTypes: ['public', 'pairwise'],
+    clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'],
+    pkce: { required: (_ctx, client) => rulesOf(client.clientId).pkceRequired },
+    pairwiseIdentifier: pairwiseIdentifier(keys.pairwise),
+    cookies: {
+      keys: [...keys.cookies],
+      names: cookieNames(secure),
+      long: { signed: true, httpOnly: true, sameSite: 'lax', secure, path: '/', overwrite: true },
+      short: { signed: true, httpOnly: true, sameSite: 'lax', secure, overwrite: true },
+    },
+    ttl: {
+      AccessToken: tokens.access_minutes * 60,
+      AuthorizationCode: tokens.code_seconds,
+      IdToken: tokens.access_minutes * 60,
+      Interaction: tokens.sign_in_minutes * 60,
+      RefreshToken: refreshSeconds(tokens),
+      Grant: tokens.refresh_absolute_hours * HOUR_SECONDS,
+      Session: (_ctx, session) => sessionSeconds(session, deps.clock()),
+    },
+    findAccount: createFindAccount(deps.store.accounts, rulesOf) as Configuration['findAccount'],
+    loadExistingGrant: flow.loadGrant,
+    interactions: {
+      url: (_ctx, interaction) => interactionPath(interaction.uid),
+      policy: stepPrompts(async (ctx) => (await flow.decide(ctx)).next),
+    },
+    // `offline_access` is dropped without `prompt=consent`; the registration decides instead.
+    issueRefreshToken: async (_ctx, client) => client.grantTypeAllowed('refresh_token'),
+    rotateRefreshToken: () => true,
+    renderError: (ctx, out, error) => renderOpError(ctx, site(), out, error),
+    fetch: createFetch(settings.internal_networks),
+    features: {
+      devInteractions: { enabled: false },
+      claimsParameter: { enabled: true },
+      pushedAuthorizationRequests: { enabled: true },
+      dPoP: { enabled: true, nonceSecret: keys.dpopNonce },
+      revocation: { enabled: true },
+      introspection: {
+        enabled: true,
+        allowedPolicy: async (_ctx, client, token) => {
+          const sub = (token as { accountId?: string }).accountId
+          const account = sub === undefined ? null : await deps.store.accounts.bySub(sub)
+          return (
+            client.clientAuthMethod !== 'none' && account !== null && isUsable(account, token)
+          )
+        },
+      },
+      rpInitiatedLogout: {
+        enabled: true,
+        logoutSource: logoutSource(site),
+        postLogoutSuccessSource: (ctx) =>
+          sendPage(ctx, site(), 'logged_out', {
+            signInHref: '/',
+            applicationName: site().applications.get(ctx.oidc.client?.clientId ?? '')?.name,
+          }),
+      },
+      backchannelLogout: { enabled: true },
+    },
+  }
+  return configuration
+}

@@ -1,0 +1,118 @@
+import type { Context } from 'koa'
+import { errors, type ErrorOut, type KoaContextWithOIDC } from 'oidc-provider'
+import type { Logger } from 'pino'
+import { AppError, type AppErrorCode } from '../accounts/errors.ts'
+import { COOKIE_HELP_PATH, HELP_PATH, sendPage } from '../interactions/page.ts'
+import type { Site } from '../interactions/site.ts'
+
+/** Status of each error page. */
+const STATUS: Record<AppErrorCode, number> = {
+  session_not_found: 400,
+  cookies_blocked: 400,
+  foreign_interaction: 403,
+  already_done: 409,
+  form_expired: 403,
+  bad_request: 400,
+  not_found: 404,
+  busy: 503,
+  unavailable: 500,
+  access_denied: 403,
+}
+
+/** Errors that a click on "go on" cannot help. */
+const WITHOUT_WAY_ON: ReadonlySet<AppErrorCode> = new Set(['bad_request'])
+
+const INTERACTION = /^(\/interaction\/[\w-]+)/
+
+/** Where to go on: the step that is due while its sign-in lives, else the portal. */
+const actionOf = (ctx: Context, code: AppErrorCode): string | undefined => {
+  if (WITHOUT_WAY_ON.has(code)) {
+    return undefined
+  }
+  const [, interaction] = INTERACTION.exec(ctx.path) ?? []
+  const alive = code === 'form_expired' || code === 'already_done' || code === 'busy'
+  return alive && interaction !== undefined ? interaction : '/'
+}
+
+interface Shown {
+  readonly code: AppErrorCode
+  readonly retryAfterSeconds?: number | undefined
+  readonly reference?: string
+  readonly technical?: string
+}
+
+const showError = (ctx: Context, site: Site, shown: Shown): void => {
+  const { code, retryAfterSeconds, reference, technical } = shown
+  ctx.status = STATUS[code]
+  if (retryAfterSeconds !== undefined) {
+    ctx.set('retry-after', String(retryAfterSeconds))
+  }
+  sendPage(
+    ctx,
+    site,
+    'error',
+    {
+      code,
+      actionHref: actionOf(ctx, code),
+      retryAfterSeconds,
+      reference,
+      technical,
+      helpHref: HELP_PATH,
+      cookieHelpHref: COOKIE_HELP_PATH,
+    },
+    { path: ctx.method === 'GET' ? ctx.path : (actionOf(ctx, code) ?? '/') },
+  )
+}
+
+/** Errors of the OP that mean something to the person; the others concern the application. */
+const codeOf = (error: unknown): AppErrorCode => {
+  if (error instanceof AppError) {
+    return error.code
+  }
+  if (error instanceof errors.SessionNotFound) {
+    return 'session_not_found'
+  }
+  return error instanceof errors.OIDCProviderError && error.statusCode < 500
+    ? 'bad_request'
+    : 'unavailable'
+}
+
+const shownOf = (error: unknown, reference: string): Shown => {
+  const code = codeOf(error)
+  const technical =
+    code === 'bad_request' && error instanceof errors.OIDCProviderError
+      ? [error.error, error.error_description].filter(Boolean).join(': ')
+      : undefined
+  return {
+    code,
+    ...(error instanceof AppError ? { retryAfterSeconds: error.retryAfterSeconds } : {}),
+    ...(code === 'unavailable' ? { reference } : {}),
+    ...(technical === undefined ? {} : { technical }),
+  }
+}
+
+/** The OP's `renderError`. */
+export const renderOpError = (
+  ctx: KoaContextWithOIDC,
+  site: Site,
+  _out: ErrorOut,
+  error: Error,
+): void => {
+  const reference = String(ctx.state['reference'])
+  // The OP reports its server errors by an event; what is expected is not logged.
+  showError(ctx as unknown as Context, site, shownOf(error, reference))
+}
+
+/** Turns whatever our routes throw into a page. The log is precise, the page is not. */
+export const errorPages =
+  (site: Site, log: Logger) =>
+  async (ctx: Context, next: () => Promise<unknown>): Promise<void> => {
+    try {
+      await next()
+    } catch (error) {
+      const shown = shownOf(error, String(ctx.state['reference']))
+      const level = shown.code === 'unavailable' ? 'error' : 'debug'
+      log[level]({ err: error, path: ctx.path, reference: ctx.state['reference'] }, shown.code)
+      showError(ctx, site, shown)
+    }
+  }

@@ -1,0 +1,229 @@
+import { createHmac, hkdfSync, randomBytes, randomInt } from 'node:crypto'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { Provider } from 'oidc-provider'
+import pino, { type Logger } from 'pino'
+import { createHasher, type MeasuredHasher } from '../accounts/hasher.ts'
+import { createHashQueue } from '../accounts/hash_queue.ts'
+import type { Clock, Deps, Random } from '../accounts/ports.ts'
+import { createSealer } from '../accounts/seal.ts'
+import { openStore, type OpenedStore } from '../adapters/open.ts'
+import type { Site } from '../interactions/site.ts'
+import { createRenderer } from '../views/render.ts'
+import { PORTAL_CLIENT_ID, rulesOfApplications, tilesOf } from './clients.ts'
+import { configurationOf } from './configuration.ts'
+import { createDecide } from './decide.ts'
+import { createFlow, sessionSeconds } from './flow.ts'
+import { pinHost, useMiddleware } from './http.ts'
+import { assertKeyChecks, type Keys, loadKeys } from './keys.ts'
+import { auditEvents } from './op_events.ts'
+import { factorsOf, installFactors, mergeSessions } from './session_factors.ts'
+import type { Settings } from './settings.ts'
+
+export interface Overrides {
+  readonly clock?: Clock
+  readonly log?: Logger
+}
+
+export const systemRandom: Random = {
+  bytes: (size) => randomBytes(size),
+  below: (below) => randomInt(below),
+}
+
+/** Places of one browser or network in the hashing queue; a whole school may stand behind one. */
+const QUEUE_SHARE_OF_ONE_KEY = 0.75
+
+/** Keyed hashes that may be stored or shown where the text itself must not; one key a purpose. */
+const digestWith = (key: Uint8Array): Deps['digest'] => {
+  const keys = new Map<string, Buffer>()
+  const keyFor = (purpose: string): Buffer => {
+    const known = keys.get(purpose) ?? Buffer.from(hkdfSync('sha256', key, '', purpose, 32))
+    keys.set(purpose, known)
+    return known
+  }
+  return (purpose, text) =>
+    createHmac('sha256', keyFor(purpose)).update(text).digest('base64url')
+}
+
+/** The acts and what they stand on, without HTTP: what the command line needs too. */
+export interface Core {
+  readonly deps: Deps
+  readonly keys: Keys
+  readonly hasher: MeasuredHasher
+  readonly opened: OpenedStore
+  /** Ends sessions, grants and refresh tokens that the expiring store still holds. */
+  endEverything(sub: string): Promise<void>
+  close(): Promise<void>
+}
+
+export const openCore = async (settings: Settings, overrides: Overrides = {}): Promise<Core> => {
+  const clock = overrides.clock ?? Date.now
+  const keys = await loadKeys({ dataFolder: settings.data, given: settings.keys })
+  const opened = await openStore({
+    dataFolder: settings.data,
+    clock,
+    mergeSession: mergeSessions,
+  })
+  await assertKeyChecks(keys, opened.keyChecks)
+  const { memory_kib, iterations, parallelism, concurrency, queue_max } = settings.hashing
+  const hasher = createHasher({
+    sealer: createSealer(keys.pepper),
+    queue: createHashQueue({
+      concurrency,
+      queueMax: queue_max,
+      perKeyMax: Math.ceil(queue_max * QUEUE_SHARE_OF_ONE_KEY),
+      clock: () => performance.now(),
+    }),
+    parameters: { memoryKib: memory_kib, iterations, parallelism },
+    random: systemRandom,
+  })
+  const deps: Deps = {
+    store: opened.store,
+    hasher,
+    clock,
+    random: systemRandom,
+    digest: digestWith(keys.digest),
+    schoolName: settings.school.name,
+  }
+  return {
+    deps,
+    keys,
+    hasher,
+    opened,
+    endEverything: async (sub) => {
+      await opened.op.endSessions(sub)
+      await opened.op.destroyGrantsOf(sub)
+    },
+    close: () => opened.close(),
+  }
+}
+
+const siteOf = (settings: Settings, core: Core, provider: Provider): Site => {
+  const rulesOf = rulesOfApplications(settings.applications)
+  const { school } = settings
+  return {
+    deps: core.deps,
+    provider,
+    renderer: createRenderer({
+      school: { name: school.name, logoUrl: school.logo_url, support: school.support },
+      theme: { accent: school.accent },
+      timeZone: settings.time_zone,
+    }),
+    decide: createDecide(core.deps, rulesOf),
+    proofsOf: (session) => factorsOf(session)?.proofs ?? {},
+    isOpen: (session) => factorsOf(session)?.completedFor !== undefined,
+    applications: tilesOf(settings.applications),
+    portalClientId: PORTAL_CLIENT_ID,
+    issuer: settings.issuer,
+    secureCookies: settings.issuer.startsWith('https:'),
+    defaultLocale: settings.default_locale,
+    timeZone: settings.time_zone,
+  }
+}
+
+/** The OP with our prompts, pages and stores around it. */
+const createOp = (settings: Settings, core: Core, log: Logger, isStopping: () => boolean) => {
+  const rulesOf = rulesOfApplications(settings.applications)
+  const flow = createFlow(core.deps, () => provider, createDecide(core.deps, rulesOf))
+  const { op } = core.opened
+  const provider: Provider = new Provider(
+    settings.issuer,
+    configurationOf({
+      settings,
+      keys: core.keys,
+      deps: core.deps,
+      flow,
+      adapter: op.Adapter,
+      rulesOf,
+      site: () => site,
+    }),
+  )
+  provider.proxy = true // `pinHost` has replaced what a proxy may say.
+  installFactors(provider)
+  // The OP's own is find, then save: two at once would both be unique.
+  Object.defineProperty(provider.ReplayDetection, 'unique', { value: op.replayUnique })
+  const site = siteOf(settings, core, provider)
+  useMiddleware({
+    settings,
+    provider,
+    site,
+    log,
+    ping: () => core.opened.ping(),
+    isStopping,
+  })
+  auditEvents(provider, core.deps, log, async (uid) => {
+    const session = await provider.Session.findByUid(uid)
+    if (session !== undefined) {
+      const nowMs = core.deps.clock()
+      await op.touchSession(uid, Math.floor(nowMs / 1000) + sessionSeconds(session, nowMs))
+    }
+  })
+  return provider
+}
+
+export interface Gateway {
+  readonly core: Core
+  readonly server: Server
+  /** Where it listens. */
+  readonly address: AddressInfo
+  /** Answers what is under way, then closes everything. */
+  stop(): Promise<void>
+}
+
+const PURGE_EVERY_MS = 60_000
+const STOP_GRACE_MS = 10_000
+
+const listen = (server: Server, { host, port }: Settings['listen']): Promise<AddressInfo> =>
+  new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, () => {
+      server.off('error', reject)
+      resolve(server.address() as AddressInfo)
+    })
+  })
+
+const closeServer = (server: Server): Promise<void> =>
+  new Promise((resolve) => {
+    const impatient = setTimeout(() => server.closeAllConnections(), STOP_GRACE_MS)
+    server.close(() => {
+      clearTimeout(impatient)
+      resolve()
+    })
+    server.closeIdleConnections()
+  })
+
+/** Starts serving. Throws `AppError` for keys or a database that do not fit. */
+export const startGateway = async (
+  settings: Settings,
+  overrides: Overrides = {},
+): Promise<Gateway> => {
+  const log = overrides.log ?? pino({ level: settings.log_level, redact: ['*.password', '*.pin'] })
+  const core = await openCore(settings, overrides)
+  let stopping = false
+  const provider = createOp(settings, core, log, () => stopping)
+  const handle = provider.callback()
+  const issuer = new URL(settings.issuer)
+  const server = createServer((request, response) => {
+    pinHost(request, issuer)
+    void handle(request, response)
+  })
+  const address = await listen(server, settings.listen)
+  const purge = setInterval(() => {
+    core.opened
+      .purge(core.deps.clock())
+      .catch((error: unknown) => log.error({ err: error }, 'purge failed'))
+  }, PURGE_EVERY_MS)
+  purge.unref()
+  log.info({ issuer: settings.issuer, host: address.address, port: address.port }, 'ready')
+  return {
+    core,
+    server,
+    address,
+    stop: async () => {
+      stopping = true
+      clearInterval(purge)
+      await closeServer(server)
+      await core.close()
+    },
+  }
+}

@@ -1,0 +1,324 @@
+import { AxeBuilder } from '@axe-core/playwright'
+import fc from 'fast-check'
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { LOCALES } from '../views/i18n.ts'
+import type { Locale } from '../views/pages.ts'
+import { createRenderer } from '../views/render.ts'
+import { contrast, themeCss } from '../views/theme.ts'
+import { openBrowser, openGallery } from './fixtures/gallery.ts'
+import { frameOf, SAMPLES, type Sample, SCHOOL } from './fixtures/pages.ts'
+
+const PAGE_BYTES_MAX = 50_000
+/** Samples that differ from another one in their words only are looked at once for barriers. */
+const ONLY_WORDS = new RegExp(
+  [
+    '^error_(?!bad_request|cookies)',
+    '^unmet_(?!no_pin)',
+    '^every_error',
+    '_(all|unnamed|required|replace|none)$',
+    '^(define_pin|logged_out)_application',
+  ].join('|'),
+)
+
+const { render, assets } = createRenderer({ school: SCHOOL, timeZone: 'Europe/Paris' })
+const samples = SAMPLES.flatMap((sample) => LOCALES.map((locale) => ({ ...sample, locale })))
+const html = (sample: Sample, locale: Locale) => render(sample.page, sample.model, frameOf(locale))
+const linked = (text: string) =>
+  [...text.matchAll(/(?:src|href)="(\/assets\/[^"]+)"/g)].map(([, path = '']) => path)
+
+describe('every page, in both languages', () => {
+  it.each(samples)('$name ($locale) is whole', (sample) => {
+    const text = html(sample, sample.locale)
+    expect(text).toContain(`<html lang="${sample.locale}">`)
+    expect(text).toMatch(/<title>[^<]+ – Collège et lycée/)
+    expect(text.match(/<h1>/g)).toHaveLength(1)
+    expect(text.match(/<main class="card" data-step="[a-z_]+">/g)).toHaveLength(1)
+    expect(text).not.toMatch(/undefined|\[object|NaN|\{\w+\}/)
+  })
+
+  it.each(samples)('$name ($locale) has nothing inline and is light', (sample) => {
+    const text = html(sample, sample.locale)
+    expect(text).not.toMatch(/\sstyle=|\son\w+=|<style|<script(?! type="module" src=)|javascript:/)
+    const files = linked(text).map((path) => assets.serve(path)?.body.length ?? Number.NaN)
+    expect(files.length).toBeGreaterThanOrEqual(3)
+    const bytes = files.reduce((sum, size) => sum + size, Buffer.byteLength(text))
+    expect(bytes).toBeLessThan(PAGE_BYTES_MAX)
+  })
+
+  it('say in their title that something is wrong', () => {
+    const refused = SAMPLES.find(({ name }) => name === 'login_refused')
+    expect(refused && html(refused, 'en')).toContain('<title>Error: Sign in – ')
+  })
+
+  it('never turn what people or applications are called into markup', () => {
+    const attack = '"><img src=x onerror=alert(1)>\'&'
+    const poisoned = samples.map((sample) => ({ ...sample, model: poison(sample.model, attack) }))
+    const texts = poisoned.map((sample) => html(sample as Sample, sample.locale))
+    expect(texts.join('')).toContain('&lt;img src=x')
+    expect(texts.filter((text) => text.includes('<img src=x') || text.includes('x"><'))).toEqual([])
+  })
+})
+
+/** Replaces every text that comes from outside; codes and reasons stay, they choose the words. */
+function poison(value: unknown, attack: string, key = ''): unknown {
+  if (Array.isArray(value)) return value.map((item) => poison(item, attack, key))
+  if (typeof value === 'object' && value !== null) {
+    return Object.fromEntries(
+      Object.entries(value).map(([name, item]) => [name, poison(item, attack, name)]),
+    )
+  }
+  const chosen = /^(code|reason|protection|field|at|choices?)$/.test(key)
+  return typeof value === 'string' && !chosen ? attack : value
+}
+
+describe('static files', () => {
+  const css = assets.urlOf('gateway.css')
+
+  it('are named by their content and kept for ever', () => {
+    expect(css).toMatch(/^\/assets\/gateway\.[0-9a-f]{12}\.css$/)
+    expect(assets.serve(css)?.headers['cache-control']).toContain('immutable')
+    expect(assets.serve(css.replace(/\w{12}/, '0'.repeat(12)))).toBeUndefined()
+    expect(assets.serve('/assets/../render.ts')).toBeUndefined()
+  })
+
+  it.each([
+    ['gzip, deflate, br, zstd', 'br'],
+    ['gzip;q=1.0, br;q=0', 'gzip'],
+    ['identity', undefined],
+    [undefined, undefined],
+  ])('are sent compressed to a browser that accepts %s', (accepted, encoding) => {
+    expect(assets.serve(css, accepted)?.headers['content-encoding']).toBe(encoding)
+  })
+})
+
+describe('the school’s colour', () => {
+  it('is readable in both appearances, whatever it is', () => {
+    const colour = fc.integer({ min: 0, max: 0xffffff })
+    fc.assert(
+      fc.property(colour, (value) => {
+        const css = themeCss(`#${value.toString(16).padStart(6, '0')}`)
+        const pairs = (name: string) =>
+          [...css.matchAll(new RegExp(`--${name}: (#\\w+)`, 'g'))].map(([, hex = '']) => hex)
+        const [accents, on, soft] = [pairs('accent'), pairs('on-accent'), pairs('accent-soft')]
+        expect(accents).toHaveLength(2)
+        for (const [index, accent] of accents.entries()) {
+          for (const ground of [on[index] ?? '', soft[index] ?? '', CARDS[index] ?? '']) {
+            expect(contrast(accent, ground)).toBeGreaterThanOrEqual(4.5)
+          }
+        }
+      }),
+    )
+  })
+
+  it('is refused when it is no colour', () => {
+    expect(() => themeCss('red; } body { display: none')).toThrow('not a colour')
+  })
+})
+const CARDS = ['#ffffff', '#1c2326']
+
+describe('in a browser', () => {
+  let gallery: Awaited<ReturnType<typeof openGallery>>
+  let browser: Browser
+  beforeAll(async () => {
+    gallery = await openGallery()
+    browser = await openBrowser()
+  })
+  afterAll(async () => {
+    await browser?.close()
+    await gallery?.close()
+  })
+
+  /** Opens a page and fails on whatever the console or the content security policy complains of. */
+  async function open(path: string, options: BrowserContextOptions = {}): Promise<Page> {
+    const context = await browser.newContext(options)
+    const page = await context.newPage()
+    page.on('pageerror', (error) => complaints.push(error.message))
+    page.on('console', (line) => line.type() === 'error' && complaints.push(line.text()))
+    await page.goto(gallery.origin + path)
+    return page
+  }
+  const complaints: string[] = []
+  const submitted = (page: Page) => page.waitForRequest((request) => request.method() === 'POST')
+  const fieldsOf = async (page: Page) => {
+    const [request] = await Promise.all([
+      submitted(page),
+      page.getByRole('button', { name: 'Validate' }).click(),
+    ])
+    return Object.fromEntries(new URLSearchParams(request.postData() ?? ''))
+  }
+
+  it.concurrent.each([
+    { locale: 'fr', width: 320, colorScheme: 'light' },
+    { locale: 'en', width: 320, colorScheme: 'dark' },
+    { locale: 'en', width: 1280, colorScheme: 'light' },
+    { locale: 'fr', width: 1280, colorScheme: 'dark' },
+  ] as const)('everybody can use the pages ($locale, $width px, $colorScheme)', async (view) => {
+    const { locale, width, colorScheme } = view
+    const page = await open(`/${locale}/login`, { viewport: { width, height: 740 }, colorScheme })
+    const found: string[] = []
+    for (const { name } of SAMPLES) {
+      await page.goto(`${gallery.origin}/${locale}/${name}`)
+      const room = await page.evaluate('document.documentElement.scrollWidth - innerWidth')
+      if (Number(room) > 0) found.push(`${name}: ${room} px too wide`)
+      if (ONLY_WORDS.test(name)) continue
+      const { violations } = await new AxeBuilder({ page }).setLegacyMode().analyze()
+      found.push(...violations.map(({ id, nodes }) => `${name}: ${id} ${nodes[0]?.html}`))
+    }
+    await page.context().close()
+    expect(found).toEqual([])
+  })
+
+  it('a person without scripts types the PIN into the plain field, unseen', async () => {
+    const page = await open('/en/pin', { javaScriptEnabled: false })
+    await page.getByLabel('PIN code').fill('2741')
+    expect(await page.getByRole('group', { name: 'Numeric keypad' }).isVisible()).toBe(false)
+    expect(await page.getByLabel('PIN code').getAttribute('type')).toBe('text')
+    expect(await fieldsOf(page)).toEqual({ csrf: 'csrf-token', pin: '2741', device_name: OFFERED })
+    await page.context().close()
+  })
+  const OFFERED = 'Firefox – Windows'
+
+  it('the browser draws dots for the digits of a PIN', async () => {
+    const page = await open('/en/define_pin')
+    const drawn = '[...document.querySelectorAll("[data-pin]")].map((i) => getComputedStyle(i)'
+    expect(await page.evaluate(`${drawn}.webkitTextSecurity)`)).toEqual(['disc', 'disc'])
+    await page.context().close()
+  })
+
+  it('a person without scripts sees the code and its confirmation, or the other choices', async () => {
+    const page = await open('/en/define_pin', { javaScriptEnabled: false })
+    expect(await page.getByLabel('Confirm your PIN code').isVisible()).toBe(true)
+    expect(await page.getByLabel('Notification only').isVisible()).toBe(false)
+    await page.getByLabel('Define a PIN code').uncheck()
+    expect(await page.getByLabel('New PIN code').isVisible()).toBe(false)
+    await page.getByLabel('Notification only').check()
+    expect(await fieldsOf(page)).toMatchObject({ protection: 'notification', new_pin: '' })
+    await page.context().close()
+  })
+
+  it.each(['pin', 'pin_shuffled'])('the keypad of %s types, erases and clears', async (name) => {
+    const page = await open(`/en/${name}`, { viewport: { width: 320, height: 740 } })
+    const press = async (...keys: string[]) => {
+      for (const key of keys) await page.getByRole('button', { name: key, exact: true }).click()
+    }
+    await press('9', '9', 'Clear all', '2', '7', '4', '8', 'Erase the last digit', '1')
+    expect(await page.getByRole('status').textContent()).toBe('4 digits entered')
+    const key = await page.getByRole('button', { name: '5', exact: true }).boundingBox()
+    expect(key?.height).toBeGreaterThanOrEqual(56)
+    expect(key?.width).toBeGreaterThanOrEqual(56)
+    expect(await fieldsOf(page)).toMatchObject({ pin: '2741' })
+    await page.context().close()
+  })
+
+  it('a shuffled keypad is drawn in the order given and read in the usual one', async () => {
+    const page = await open('/en/pin_shuffled')
+    const keys = await page.locator('[data-digit]').all()
+    const drawn = await Promise.all(
+      keys.map(async (key) => ({ digit: await key.textContent(), box: await key.boundingBox() })),
+    )
+    expect(drawn.map(({ digit }) => digit).join('')).toBe('1234567890')
+    const place = (box: { x: number; y: number } | null) => (box?.y ?? 0) * 10_000 + (box?.x ?? 0)
+    const byPlace = drawn.toSorted((a, b) => place(a.box) - place(b.box))
+    expect(byPlace.map(({ digit }) => digit).join('')).toBe('7039158264')
+    await page.context().close()
+  })
+
+  it('the keyboard reaches every key of the keypad, and types digits there', async () => {
+    const page = await open('/en/pin')
+    for (const key of ['Tab', 'Enter', 'ArrowDown', 'Space', 'ArrowRight', 'Enter', '8', '8']) {
+      await page.keyboard.press(key)
+    }
+    await page.keyboard.press('Backspace')
+    expect(await page.getByLabel('PIN code').inputValue()).toBe('1458')
+    await page.keyboard.press('Tab')
+    expect(await page.evaluate('document.activeElement.id')).toBe('remember_device')
+    await page.context().close()
+  })
+
+  it('a PIN pasted with spaces loses them', async () => {
+    const page = await open('/en/pin')
+    await page.evaluate(`{
+      const data = new DataTransfer()
+      data.setData('text', ' 27 41 ')
+      const paste = new ClipboardEvent('paste', { clipboardData: data, cancelable: true })
+      document.querySelector('#pin').dispatchEvent(paste)
+    }`)
+    expect(await page.getByLabel('PIN code').inputValue()).toBe('2741')
+    await page.context().close()
+  })
+
+  it('a new PIN is typed, validated, typed again and validated', async () => {
+    const page = await open('/en/define_pin')
+    const validate = page.getByRole('button', { name: 'Validate' })
+    expect(await page.getByLabel('Confirm your PIN code').isVisible()).toBe(false)
+    await page.keyboard.type('27')
+    await validate.click()
+    expect(await page.getByRole('alert').textContent()).toContain('4 to 12 digits')
+    await page.keyboard.type('2741')
+    await validate.click()
+    expect(await page.getByLabel('New PIN code').isVisible()).toBe(false)
+    await page.keyboard.type('2742')
+    await validate.click()
+    expect(await page.getByRole('alert').textContent()).toContain('not the same')
+    await page.keyboard.type('2741')
+    await page.keyboard.press('Enter')
+    await page.keyboard.type('2741')
+    expect(await fieldsOf(page)).toMatchObject({
+      define_pin: 'yes',
+      new_pin: '2741',
+      confirm_pin: '2741',
+    })
+    await page.context().close()
+  })
+
+  it('the name of a device is asked once its box is ticked', async () => {
+    const page = await open('/en/pin', { javaScriptEnabled: false })
+    expect(await page.getByLabel('Name of this device').isVisible()).toBe(false)
+    await page.getByLabel('Add this device to my recognised devices').check()
+    await page.getByLabel('Name of this device').fill('Room 201')
+    expect(await fieldsOf(page)).toMatchObject({ remember_device: 'yes', device_name: 'Room 201' })
+    await page.context().close()
+  })
+
+  it('a double click sends a form once', async () => {
+    const page = await open('/en/login')
+    const sent: string[] = []
+    page.on('request', (request) => request.method() === 'POST' && sent.push(request.url()))
+    const button = page.getByRole('button', { name: 'Sign in' })
+    await Promise.all([submitted(page), button.click()])
+    await button.click()
+    // By the time another page stands there, a second request would have been seen.
+    await page.goto(`${gallery.origin}/en/help`)
+    expect(sent).toHaveLength(1)
+    await page.context().close()
+  })
+
+  it('a password can be looked at before it is sent', async () => {
+    const page = await open('/en/login')
+    const password = page.locator('#password')
+    const reveal = page.getByRole('button', { name: 'Show the password' })
+    await reveal.click()
+    expect(await password.getAttribute('type')).toBe('text')
+    const sent = submitted(page)
+    await page.getByRole('button', { name: 'Sign in' }).click()
+    await sent
+    expect(await password.getAttribute('type')).toBe('password')
+    await page.context().close()
+  })
+
+  it('what went wrong takes the focus and leads to the field', async () => {
+    const page = await open('/en/login_empty')
+    expect(await page.evaluate('document.activeElement.getAttribute("aria-labelledby")')).toBe(
+      'error-title',
+    )
+    await page.keyboard.press('Tab')
+    await page.keyboard.press('Enter')
+    expect(await page.evaluate('document.activeElement.id')).toBe('identifier')
+    await page.context().close()
+  })
+
+  it('nothing was refused by the content security policy and no script failed', () => {
+    expect(complaints).toEqual([])
+  })
+}, 60_000)
