@@ -208,6 +208,15 @@ export const createAccountStore = ({ db, atomically }: Sql): AccountStore => {
         .executeTakeFirst()
       return numUpdatedRows === 1n
     },
+    async importMark(sub) {
+      const row = await db
+        .selectFrom('accounts')
+        .select('import_mark')
+        .where('sub', '=', sub)
+        .executeTakeFirst()
+      return row?.import_mark ?? null
+    },
+    setImportMark: (sub, mark) => set(sub, { import_mark: mark }),
     async listActive(establishment, userType) {
       const rows = await db
         .selectFrom('accounts')

@@ -1,32 +1,25 @@
-import type { Kysely } from 'kysely'
+import type { Kysely, Selectable } from 'kysely'
 import type { Presented } from '../accounts/ports.ts'
 import type { Schema } from './schema.ts'
 
 type Db = Kysely<Schema>
-type Row = Schema['browser_tokens']
+type Row = Selectable<Schema['browser_tokens']>
 type Next = { readonly tokenHash: string; readonly browserId: string }
 
-/**
- * The longest from the sending of a request to the arrival of its answer. A value may be presented
- * this long after the browser replaced it, and may be stored by the browser this long after it was
- * minted: parallel tabs are answered in any order.
- */
-export const REQUEST_FLIGHT_MS = 60_000
-
-/** Successors minted, and perhaps never received, that one browser may have. */
+/** Successors that one browser may have been sent and not presented yet: as many parallel tabs. */
 export const CANDIDATES_MAX = 8
 
-const ended = (row: Row, nowMs: number): boolean =>
-  row.superseded_at !== null && nowMs >= row.superseded_at + REQUEST_FLIGHT_MS
-
 /**
- * Whoever presents `other` value at `nowMs` had stored it a flight ago at the latest, so what was
- * minted two flights ago had arrived before, or never will: it may be given up.
+ * Values of the device cookie (their SHA-256) and what became of them:
+ * - `candidate`: sent to the browser; whether it arrived is not known;
+ * - `current`: presented, so the browser has stored it;
+ * - `superseded`: the browser has since presented another.
+ *
+ * Presenting the current value again (its answer was lost, a second tab, a crash) gives one more
+ * candidate and ends nothing. Presenting a candidate ends all others: a browser keeps one value,
+ * so that whoever comes with another one is a copy. Only an answer that overtakes a whole later
+ * sign-in is mistaken for one, which costs its owner a PIN.
  */
-const settled = (row: Row, nowMs: number): boolean =>
-  row.minted_at < nowMs - 2 * REQUEST_FLIGHT_MS
-
-/** Values of the device cookie (their SHA-256): which is good, which may become so, which is old. */
 export const createBrowserTokens = (db: Db) => {
   const byHash = (hash: string): Promise<Row | undefined> =>
     db.selectFrom('browser_tokens').selectAll().where('token_hash', '=', hash).executeTakeFirst()
@@ -38,53 +31,41 @@ export const createBrowserTokens = (db: Db) => {
         token_hash: tokenHash,
         browser_id: browserId,
         state: 'candidate',
-        minted_at: nowMs,
         used_at: nowMs,
-        superseded_at: null,
       })
       .execute()
   }
 
-  const set = async (row: Row, columns: Partial<Row>): Promise<void> => {
+  const promote = async ({ token_hash, browser_id }: Row): Promise<void> => {
     await db
       .updateTable('browser_tokens')
-      .set(columns)
-      .where('token_hash', '=', row.token_hash)
+      .set({ state: 'superseded' })
+      .where('browser_id', '=', browser_id)
+      .where('token_hash', '!=', token_hash)
+      .execute()
+    await db
+      .updateTable('browser_tokens')
+      .set({ state: 'current' })
+      .where('token_hash', '=', token_hash)
       .execute()
   }
 
-  const others = (row: Row): Promise<Row[]> =>
-    db
+  /** Leaves room for one more candidate. */
+  const trim = async (browserId: string): Promise<void> => {
+    const candidates = await db
       .selectFrom('browser_tokens')
-      .selectAll()
-      .where('browser_id', '=', row.browser_id)
-      .where('token_hash', '!=', row.token_hash)
-      .where('state', '!=', 'superseded')
-      .orderBy('minted_at', 'desc')
+      .select('token_hash')
+      .where('browser_id', '=', browserId)
+      .where('state', '=', 'candidate')
+      .orderBy('seq', 'desc')
       .execute()
-
-  const supersede = (row: Row, nowMs: number): Promise<void> =>
-    set(row, { state: 'superseded', superseded_at: nowMs })
-
-  /** The browser has stored this successor: what it replaces is good no more. */
-  const promote = async (row: Row, nowMs: number): Promise<void> => {
-    for (const other of await others(row)) {
-      if (settled(other, nowMs)) {
-        await supersede(other, nowMs)
-      } else if (other.state === 'current') {
-        await set(other, { state: 'candidate' })
-      }
-    }
-    await set(row, { state: 'current' })
-  }
-
-  const trim = async (row: Row, nowMs: number): Promise<void> => {
-    const candidates = (await others(row)).filter(({ state }) => state === 'candidate')
-    // Room for the one about to be minted.
-    for (const old of candidates.slice(CANDIDATES_MAX - 1)) {
-      if (settled(old, nowMs)) {
-        await supersede(old, nowMs)
-      }
+    const excess = candidates.slice(CANDIDATES_MAX - 1).map(({ token_hash }) => token_hash)
+    if (excess.length > 0) {
+      await db
+        .updateTable('browser_tokens')
+        .set({ state: 'superseded' })
+        .where('token_hash', 'in', excess)
+        .execute()
     }
   }
 
@@ -92,12 +73,12 @@ export const createBrowserTokens = (db: Db) => {
     mint,
 
     /** What a cookie is, without using it. */
-    async present(tokenHash: string, nowMs: number): Promise<Presented> {
+    async present(tokenHash: string): Promise<Presented> {
       const row = await byHash(tokenHash)
       if (row === undefined) {
         return { kind: 'unknown' }
       }
-      return { kind: ended(row, nowMs) ? 'stale' : 'known', browserId: row.browser_id }
+      return { kind: row.state === 'superseded' ? 'stale' : 'known', browserId: row.browser_id }
     },
 
     /** See the port. To be run in a transaction. */
@@ -112,14 +93,19 @@ export const createBrowserTokens = (db: Db) => {
         return { kind: 'known', browserId: next.browserId }
       }
       const browserId = row.browser_id
-      if (ended(row, nowMs)) {
+      if (row.state === 'superseded') {
         return { kind: 'stale', browserId }
       }
       if (row.state === 'candidate') {
-        await promote(row, nowMs)
+        await promote(row)
       }
-      await trim(row, nowMs)
-      await set(row, { used_at: nowMs })
+      await trim(browserId)
+      await db
+        .updateTable('browser_tokens')
+        .set({ used_at: nowMs })
+        .where('browser_id', '=', browserId)
+        .where('state', '!=', 'superseded')
+        .execute()
       await mint({ tokenHash: next.tokenHash, browserId }, nowMs)
       return { kind: 'known', browserId }
     },

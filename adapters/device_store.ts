@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely'
-import type { Clock, Device, DeviceStore, Presented } from '../accounts/ports.ts'
+import type { Device, DeviceStore } from '../accounts/ports.ts'
 import { createBrowserTokens } from './browser_tokens.ts'
 import type { Schema } from './schema.ts'
 import type { Sql } from './sql.ts'
@@ -26,7 +26,11 @@ const add = async (db: Db, device: Device): Promise<void> => {
     .where('browser_id', '=', browserId)
     .where('sub', '=', sub)
     .execute()
-  await db.deleteFrom('browser_copies').where('browser_id', '=', browserId).where('sub', '=', sub).execute()
+  await db
+    .deleteFrom('browser_copies')
+    .where('browser_id', '=', browserId)
+    .where('sub', '=', sub)
+    .execute()
   await db
     .insertInto('devices')
     .values({
@@ -77,12 +81,13 @@ const purge = async (db: Db, beforeMs: number): Promise<number> => {
 }
 
 /** Recognised devices in SQL, and the cookies that tell browsers apart. */
-export const createDeviceStore = ({ db, atomically }: Sql, clock: Clock): DeviceStore => {
-  const tokens = (each: Db) => createBrowserTokens(each)
+export const createDeviceStore = ({ db, atomically }: Sql): DeviceStore => {
+  const tokens = createBrowserTokens(db)
   return {
-    present: (tokenHash): Promise<Presented> => tokens(db).present(tokenHash, clock()),
-    use: (tokenHash, next, nowMs) => atomically((tx) => tokens(tx).use(tokenHash, next, nowMs)),
-    newBrowser: (next, nowMs) => tokens(db).mint(next, nowMs),
+    present: (tokenHash) => tokens.present(tokenHash),
+    use: (tokenHash, next, nowMs) =>
+      atomically((tx) => createBrowserTokens(tx).use(tokenHash, next, nowMs)),
+    newBrowser: (next, nowMs) => tokens.mint(next, nowMs),
     async find(browserId, sub) {
       const row = await db
         .selectFrom('devices')

@@ -8,7 +8,7 @@ export interface KeyCheck {
 }
 
 export interface KeyChecks {
-  /** Keeps the values of keys seen for the first time; returns all that are kept of these names. */
+  /** Keeps the values of keys seen for the first time; returns all that are kept. */
   readOrInsert(values: readonly KeyCheck[]): Promise<KeyCheck[]>
 }
 
@@ -23,11 +23,9 @@ export const createKeyChecks = ({ atomically }: Sql): KeyChecks => ({
           .onConflict((conflict) => conflict.columns(['name', 'key_id']).doNothing())
           .execute()
       }
-      const names = values.map(({ name }) => name)
       const rows = await db
         .selectFrom('key_checks')
         .selectAll()
-        .where('name', 'in', names)
         .orderBy('name')
         .orderBy('key_id')
         .execute()

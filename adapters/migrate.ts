@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { type Kysely, sql } from 'kysely'
-import type { Clock } from '../accounts/ports.ts'
 import { AppError } from '../accounts/errors.ts'
+import type { Clock } from '../accounts/ports.ts'
 import { first } from './migrations/first.ts'
 import type { Schema } from './schema.ts'
 import type { Sql } from './sql.ts'
@@ -92,11 +92,7 @@ export const migrate = (
       .addColumn('checksum', 'text', (column) => column.notNull())
       .addColumn('applied_at', 'bigint', (column) => column.notNull())
       .execute()
-    const applied = await db
-      .selectFrom('schema_migrations')
-      .selectAll()
-      .orderBy('number')
-      .execute()
+    const applied = await db.selectFrom('schema_migrations').selectAll().orderBy('number').execute()
     assertSame(applied, migrations, words)
     for (const [index, migration] of migrations.entries()) {
       if (index >= applied.length) {

@@ -6,46 +6,49 @@ import { createDeviceStore } from './device_store.ts'
 import { createKeyChecks, type KeyChecks } from './key_checks.ts'
 import { migrate } from './migrate.ts'
 import { createNoticeStore } from './notice_store.ts'
-import { createOpStore, type OpStore, type OpStoreOptions } from './oidc_sqlite.ts'
-import { createPasswordTries, purgePasswordTries } from './password_tries.ts'
-import { createPinTries, purgePinTries } from './pin_tries.ts'
+import { createOpStore, type OpStore } from './oidc_sqlite.ts'
+import { createPasswordTries } from './password_tries.ts'
+import { createPinTries } from './pin_tries.ts'
 import { createPolicyStore, type PolicyCache } from './policy_store.ts'
+import { purgeExpired } from './purge.ts'
+import type { MergeSession } from './session_merge.ts'
 import type { Sql } from './sql.ts'
 import { openSqlite, type Sqlite } from './sqlite.ts'
 
 export const DATABASE_FILE = 'vestibule.sqlite'
 
-export interface OpenStore {
+export interface OpenedStore {
   readonly store: Store
   readonly keyChecks: KeyChecks
   /** What the OP keeps: sessions, interactions, codes, tokens, grants. */
-  op(options: OpStoreOptions): OpStore
+  readonly op: OpStore
   /** Throws when the database does not answer. */
   ping(): Promise<void>
-  /** Forgets tries that no rule counts any more. */
-  purgeTries(): Promise<void>
+  /**
+   * Forgets what is past its end: records of the OP, sessions, tries that no rule counts any more.
+   * Returns how many rows.
+   */
+  purge(nowMs: number): Promise<number>
   /** Waits for the running transaction. Nothing may be asked afterwards. */
   close(): Promise<void>
 }
 
-const createTables = (sql: Sql, clock: Clock, cache: PolicyCache): Tables => ({
+const createTables = (sql: Sql, cache: PolicyCache): Tables => ({
   accounts: createAccountStore(sql),
   passwordTries: createPasswordTries(sql),
   pinTries: createPinTries(sql),
-  devices: createDeviceStore(sql, clock),
+  devices: createDeviceStore(sql),
   notices: createNoticeStore(sql),
   audit: createAuditLog(sql),
   policies: createPolicyStore(sql, cache),
 })
 
-const createStore = ({ db, transaction }: Sqlite, clock: Clock): Store => {
+const createStore = ({ db, transaction }: Sqlite): Store => {
   const cache: PolicyCache = { newest: null }
   return {
-    ...createTables({ db, atomically: transaction }, clock, cache),
+    ...createTables({ db, atomically: transaction }, cache),
     transact: (act) =>
-      transaction((tx) =>
-        act(createTables({ db: tx, atomically: (work) => work(tx) }, clock, cache)),
-      ),
+      transaction((tx) => act(createTables({ db: tx, atomically: (work) => work(tx) }, cache))),
   }
 }
 
@@ -56,7 +59,9 @@ const createStore = ({ db, transaction }: Sqlite, clock: Clock): Store => {
 export const openStore = async (options: {
   readonly dataFolder: string
   readonly clock: Clock
-}): Promise<OpenStore> => {
+  /** Which of two writers' facts of one session are kept; default: the later one's. */
+  readonly mergeSession?: MergeSession
+}): Promise<OpenedStore> => {
   const { dataFolder, clock } = options
   const sqlite = await openSqlite(join(dataFolder, DATABASE_FILE))
   const sql: Sql = { db: sqlite.db, atomically: sqlite.transaction }
@@ -66,17 +71,15 @@ export const openStore = async (options: {
     await sqlite.close()
     throw error
   }
+  const op = createOpStore(sqlite, clock, options.mergeSession)
   return {
-    store: createStore(sqlite, clock),
+    store: createStore(sqlite),
     keyChecks: createKeyChecks(sql),
-    op: (opOptions) => createOpStore(sqlite, clock, opOptions),
+    op,
     async ping() {
       await sqlite.db.selectFrom('schema_migrations').select('number').limit(1).execute()
     },
-    async purgeTries() {
-      await purgePasswordTries(sqlite.db, clock())
-      await purgePinTries(sqlite.db, clock())
-    },
+    purge: (nowMs) => purgeExpired(sqlite, nowMs),
     close: sqlite.close,
   }
 }

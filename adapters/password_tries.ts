@@ -6,9 +6,6 @@ import type { Sql } from './sql.ts'
 
 type Db = Kysely<Schema>
 
-/** A place where somebody once succeeded is remembered this long after the last time. */
-const PLACE_KEPT_MS = 400 * 24 * 3_600_000
-
 const placeRow = (db: Db, subject: string, { kind, key }: Place) =>
   db
     .selectFrom('password_places')
@@ -18,10 +15,7 @@ const placeRow = (db: Db, subject: string, { kind, key }: Place) =>
     .where('place_key', '=', key)
     .executeTakeFirst()
 
-type PlaceState = Pick<
-  Schema['password_places'],
-  'failures' | 'last_failed_at' | 'succeeded_at'
->
+type PlaceState = Pick<Schema['password_places'], 'failures' | 'last_failed_at' | 'succeeded_at'>
 
 const BLANK: PlaceState = { failures: 0, last_failed_at: null, succeeded_at: null }
 
@@ -93,9 +87,7 @@ const countFailure = async (
     .values({ subject, place_kind: place.kind, place_key: place.key, nth, at_ms: nowMs })
     // The same number from an earlier row, long faded.
     .onConflict((conflict) =>
-      conflict
-        .columns(['subject', 'place_kind', 'place_key', 'nth'])
-        .doUpdateSet({ at_ms: nowMs }),
+      conflict.columns(['subject', 'place_kind', 'place_key', 'nth']).doUpdateSet({ at_ms: nowMs }),
     )
     .execute()
 }
@@ -168,16 +160,3 @@ export const createPasswordTries = ({ atomically }: Sql): PasswordTries => ({
       ),
     ),
 })
-
-/** Forgets failures that no rule counts any more, and places long unused. */
-export const purgePasswordTries = async (db: Db, nowMs: number): Promise<void> => {
-  const faded = nowMs - FADE_MS
-  await db.deleteFrom('password_failures').where('at_ms', '<=', faded).execute()
-  await db
-    .deleteFrom('password_places')
-    .where((row) => row.or([row('last_failed_at', 'is', null), row('last_failed_at', '<=', faded)]))
-    .where((row) =>
-      row.or([row('succeeded_at', 'is', null), row('succeeded_at', '<=', nowMs - PLACE_KEPT_MS)]),
-    )
-    .execute()
-}

@@ -135,8 +135,3 @@ export const createPinTries = ({ db, atomically }: Sql): PinTries => ({
     await db.deleteFrom('pin_tries').where('sub', '=', sub).execute()
   },
 })
-
-/** Forgets tries that have faded. */
-export const purgePinTries = async (db: Db, nowMs: number): Promise<void> => {
-  await db.deleteFrom('pin_tries').where('at_ms', '<=', nowMs - FADE_MS).execute()
-}

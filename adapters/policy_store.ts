@@ -9,6 +9,9 @@ export interface PolicyCache {
   newest: { readonly id: string; readonly policies: PolicySet } | null
 }
 
+const unreadable = (id: string, cause: unknown): AppError =>
+  new AppError('unavailable', `version ${id} of the policies cannot be read`, { cause })
+
 /** A type that the version does not name has the defaults. Fails closed on what cannot be read. */
 const parsePolicies = (id: string, json: string): PolicySet => {
   try {
@@ -16,7 +19,7 @@ const parsePolicies = (id: string, json: string): PolicySet => {
     const entries = USER_TYPES.map((type) => [type, policySchema.parse(stored[type] ?? {})])
     return Object.freeze(Object.fromEntries(entries) as Record<keyof PolicySet, PolicySet['staff']>)
   } catch (cause) {
-    throw new AppError('unavailable', `version ${id} of the policies cannot be read`, { cause })
+    throw unreadable(id, cause)
   }
 }
 

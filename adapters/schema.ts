@@ -38,12 +38,12 @@ export interface Schema {
     state: 'pending' | 'wrong'
   }
   browser_tokens: {
+    seq: Generated<number>
     token_hash: string
     browser_id: string
     state: 'current' | 'candidate' | 'superseded'
-    minted_at: number
+    /** When its browser was last seen with a good value. */
     used_at: number
-    superseded_at: number | null
   }
   browser_copies: {
     browser_id: string
@@ -116,6 +116,7 @@ export interface AccountRow {
   password_set_at: number | null
   password_rules_version: number | null
   password_must_change: number | null
+  import_mark: string | null
   pin_sealed: string | null
   pin_origin: PinRecord['origin'] | null
   pin_set_at: number | null

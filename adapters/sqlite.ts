@@ -61,6 +61,15 @@ const isBusy = (error: unknown): boolean =>
   typeof error.errcode === 'number' &&
   (error.errcode & 0xff) === SQLITE_BUSY
 
+const locked = (cause: unknown): AppError =>
+  new AppError('busy', 'another process keeps the database locked', {
+    cause,
+    retryAfterSeconds: RETRY_AFTER_SECONDS,
+  })
+
+const unopened = (file: string, cause: unknown): AppError =>
+  new AppError('unavailable', `the database ${file} cannot be opened`, { cause })
+
 /** Repeats `attempt` while another process is writing, without blocking the event loop. */
 const retrying = async <T>(attempt: () => Promise<T>): Promise<T> => {
   const end = performance.now() + BUSY_MS_MAX
@@ -72,10 +81,7 @@ const retrying = async <T>(attempt: () => Promise<T>): Promise<T> => {
         throw cause
       }
       if (performance.now() > end) {
-        throw new AppError('busy', 'another process keeps the database locked', {
-          cause,
-          retryAfterSeconds: RETRY_AFTER_SECONDS,
-        })
+        throw locked(cause)
       }
     }
     await wait(waitMs)
@@ -90,7 +96,7 @@ const openFile = (file: string): DatabaseSync => {
     chmodSync(file, FILE_MODE)
     return new DatabaseSync(file, { timeout: 0 })
   } catch (cause) {
-    throw new AppError('unavailable', `the database ${file} cannot be opened`, { cause })
+    throw unopened(file, cause)
   }
 }
 
@@ -204,6 +210,11 @@ export const openSqlite = async (file: string): Promise<Sqlite> => {
     transaction: (act) => turn(() => transact(act)),
     read: (work) => turn(() => work(direct)),
     write: (work) => turn(() => write(work)),
-    close: () => turn(() => raw.close()),
+    close: () =>
+      turn(() => {
+        if (raw.isOpen) {
+          raw.close()
+        }
+      }),
   }
 }

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { type Policy, type PolicySet, policySchema } from '../policies/policy.ts'
 import { USER_TYPES, type UserType } from '../policies/user_type.ts'
 import { describeSchema } from '../provider/setting_words.ts'
-import { readSettingsFile } from '../provider/settings_file.ts'
+import { readSettingsFile, type Problem as SettingProblem } from '../provider/settings_file.ts'
 import { faultsOf, inReadingOrder, placed } from '../provider/settings_problems.ts'
 import type { Problem } from './output.ts'
 import { POLICY_COMMENTS } from './policy_advice.ts'
@@ -37,11 +37,13 @@ export const readPolicyFile = (path: string, cwd: string): ReadPolicies => {
 }
 
 /** A file that cannot be read is blamed on a variable by the reader of settings. */
-const inWords = (
-  { where, setting, message }: { where: string; setting: string; message: string },
-  path: string,
-): Problem =>
-  /:\d+$/.test(where) ? { where, message: `${setting} ${message}` } : { where: path, message }
+const inWords = ({ where, setting, message }: SettingProblem, path: string): Problem => {
+  const [, file] = /^(.*):\d+$/.exec(where) ?? []
+  if (file === undefined) {
+    return { where: path, message }
+  }
+  return { where, message: setting === file ? message : `${setting} ${message}` }
+}
 
 /** Puts each comment above its rule, and lists on one line. */
 const annotate = (map: YAMLMap, prefix: string): void => {

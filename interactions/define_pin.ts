@@ -19,7 +19,7 @@ const REASON: Record<Due['reason'], Model['reason']> = {
 
 /** What else the person may choose: only where nobody has decided for them. */
 const choicesOf = (step: PersonStep, due: Due): readonly Choice[] =>
-  due.reason === 'first_connection' && step.account.protection === null
+  due.reason === 'first_connection'
     ? step.policy.protections.filter((each) => each !== 'pin')
     : []
 

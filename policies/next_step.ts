@@ -57,6 +57,7 @@ export type NextStep =
   | { step: 'otp'; reason: 'policy' | 'application'; firstUse: boolean }
   | { step: 'pin'; reason: 'new_device' | 'application'; blocked: boolean }
   | { step: 'change_password'; reason: 'temporary' | 'expired' | 'must_change' }
+  /** `first_connection`: the person has a choice to make; the other reasons leave none. */
   | { step: 'define_pin'; reason: 'first_connection' | 'imposed' | 'application' | 'generated' }
   | { step: 'device'; reason: 'pin_defined' | 'notification' | 'vague_name' }
   | { step: 'refused'; reason: 'not_for_user_type' }
@@ -115,13 +116,13 @@ type Unmet = Extract<NextStep, { step: 'unmet' }>['reason']
 /** Why a level cannot be reached in this sign-in, or null when it can. */
 const OBSTACLE: Record<Level, (facts: Omit<Facts, 'missing'>) => Unmet | null> = {
   password: () => null,
-  pin: ({ policy, account, proofs, nowMs }) => {
+  pin: ({ policy, account, proofs, notBefore, nowMs }) => {
     if (account.pin === 'blocked') {
       return 'pin_blocked'
     }
     const usable = account.pin !== 'none' || newPinCounts(account, nowMs)
     // One that was defined in this sign-in without counting is not asked again before the next.
-    const spent = proofs.pinDefined !== undefined && proofs.pin === undefined
+    const spent = recent(proofs.pinDefined, { notBefore }) && !recent(proofs.pin, { notBefore })
     return policy.protections.includes('pin') && usable && !spent ? null : 'no_pin'
   },
   otp: ({ policy, account }) =>
@@ -177,19 +178,19 @@ const changeDue: Rule = ({ account }) =>
     : { step: 'change_password', reason: account.password }
 
 const definitionDue: Rule = ({ policy, account, proofs, protection, missing, notBefore }) => {
-  if (account.pin === 'generated' && recent(proofs.pin, { notBefore })) {
+  const offered = policy.protections.includes('pin')
+  if (offered && account.pin === 'generated' && recent(proofs.pin, { notBefore })) {
     return { step: 'define_pin', reason: 'generated' }
+  }
+  if (account.pin === 'none' && missing === 'pin') {
+    return { step: 'define_pin', reason: 'application' } // No choice: the application has made it.
   }
   if (protection === null) {
     return { step: 'define_pin', reason: 'first_connection' }
   }
-  if (account.pin !== 'none') {
-    return null
-  }
-  if (protection === 'pin') {
-    return { step: 'define_pin', reason: policy.protections.length === 1 ? 'imposed' : 'first_connection' }
-  }
-  return missing === 'pin' ? { step: 'define_pin', reason: 'application' } : null
+  return account.pin === 'none' && protection === 'pin'
+    ? { step: 'define_pin', reason: 'imposed' }
+    : null
 }
 
 const deviceDue: Rule = ({ policy, proofs, protection, device, notBefore }) => {

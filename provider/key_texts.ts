@@ -96,7 +96,7 @@ const FITS: Readonly<Record<SigningAlgorithm, (key: KeyObject) => boolean>> = {
     key.asymmetricKeyType === 'ec' && key.asymmetricKeyDetails?.namedCurve === 'prime256v1',
   RS256: (key) =>
     key.asymmetricKeyType === 'rsa' &&
-    (key.asymmetricKeyDetails?.modulusLength ?? 0) > 0,
+    (key.asymmetricKeyDetails?.modulusLength ?? 0) >= RSA_BITS_MIN,
 }
 
 function signingKey(jwk: unknown, index: number): SigningKey {

@@ -38,5 +38,6 @@ export function issuerFault(text: string): string | undefined {
   const normal = `${url.origin}${url.pathname.replace(/\/+$/, '')}`
   return text === normal
     ? undefined
-    : `must have no slash at the end, query, fragment or user name: write ${normal}`
+    : 'must have no slash at the end, query, fragment, user name, capitals or usual port: ' +
+        `write ${normal}`
 }

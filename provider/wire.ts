@@ -67,7 +67,7 @@ export const openCore = async (settings: Settings, overrides: Overrides = {}): P
   await assertKeyChecks(keys, opened.keyChecks)
   const { memory_kib, iterations, parallelism, concurrency, queue_max } = settings.hashing
   const hasher = createHasher({
-    sealer: createSealer(keys.pepper),
+    sealer: createSealer(keys.pepper, 'pepper'),
     queue: createHashQueue({
       concurrency,
       queueMax: queue_max,

@@ -189,7 +189,13 @@ export interface Pages {
     notices: readonly Notice[]
   }
   /** `<main data-step="logout">`: confirmation. `csrf` is the OP's own `xsrf` value, posted as `xsrf`. */
-  logout: { action: string; xsrf: string; applicationName?: string | undefined }
+  logout: {
+    action: string
+    xsrf: string
+    applicationName?: string | undefined
+    /** Confirmed by the application's valid `id_token_hint`: a script sends the form at once. */
+    auto: boolean
+  }
   /** `<main data-step="logged_out">` */
   logged_out: { signInHref: string; applicationName?: string | undefined }
   /** `<main data-step="error">` */

@@ -24,6 +24,7 @@ export const first: Migration = {
       password_set_at BIGINT,
       password_rules_version INTEGER,
       password_must_change INTEGER,
+      import_mark TEXT,
       pin_sealed TEXT,
       pin_origin TEXT,
       pin_set_at BIGINT,
@@ -79,12 +80,11 @@ export const first: Migration = {
     `CREATE INDEX pin_tries_by_sub ON pin_tries (sub)`,
     `CREATE INDEX pin_tries_by_time ON pin_tries (at_ms)`,
     `CREATE TABLE browser_tokens (
-      token_hash TEXT PRIMARY KEY,
+      seq ${serialKey},
+      token_hash TEXT NOT NULL UNIQUE,
       browser_id TEXT NOT NULL,
       state TEXT NOT NULL,
-      minted_at BIGINT NOT NULL,
-      used_at BIGINT NOT NULL,
-      superseded_at BIGINT
+      used_at BIGINT NOT NULL
     )`,
     `CREATE INDEX browser_tokens_by_browser ON browser_tokens (browser_id)`,
     `CREATE INDEX browser_tokens_by_use ON browser_tokens (used_at)`,

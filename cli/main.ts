@@ -1,0 +1,163 @@
+import { userInfo } from 'node:os'
+import { AppError } from '../accounts/errors.ts'
+import { didYouMean } from '../provider/setting_words.ts'
+import { loadSettings, processEnvironment } from '../provider/settings.ts'
+import { auditList } from './audit.ts'
+import { type Command, type Core, EXIT, type Exit, readArguments, UsageError } from './command.ts'
+import { createOutput, type Output, table } from './output.ts'
+import {
+  peopleDevices,
+  peopleDisable,
+  peopleEnable,
+  peopleResetPin,
+  peopleShow,
+  peopleUnblock,
+} from './people.ts'
+import { peopleImport } from './people_import.ts'
+import { policyApply, policyCheck, policyExport } from './policy.ts'
+
+const COMMANDS: readonly Command[] = [
+  peopleImport,
+  peopleShow,
+  peopleDevices,
+  peopleUnblock,
+  peopleResetPin,
+  peopleDisable,
+  peopleEnable,
+  policyExport,
+  policyCheck,
+  policyApply,
+  auditList,
+]
+
+/** Settings or keys that nothing can be done with; what is wrong was said. */
+class Unusable extends Error {}
+
+const help = (): string =>
+  [
+    'vestibule: the gateway from the command line',
+    '',
+    ...table(COMMANDS.map(({ name, summary }) => [`  ${name}`, summary])),
+    '',
+    'Each takes --help, and --json for machines. Settings are those of the gateway:',
+    'vestibule.yaml or VESTIBULE_CONFIG, and VESTIBULE_* variables.',
+    'Exit codes: 0 done, 1 refused or problems found, 2 not understood.',
+  ].join('\n')
+
+const usage = ({ name, usage: rest }: Command): string =>
+  `Usage: vestibule ${name} ${rest}`.trimEnd()
+
+const commandHelp = (command: Command): string => `${command.summary}\n${usage(command)}`
+
+const say = (text: string): void => {
+  process.stdout.write(`${text}\n`)
+}
+
+/** The command that the first two words name. */
+const findCommand = (argv: readonly string[]): { command: Command; args: readonly string[] } => {
+  const [group = '', verb = ''] = argv
+  const name = `${group} ${verb}`.trim()
+  const command = COMMANDS.find((one) => one.name === name)
+  if (command !== undefined) {
+    return { command, args: argv.slice(2) }
+  }
+  const names = COMMANDS.map((one) => one.name)
+  const inGroup = names.filter((one) => one.startsWith(`${group} `))
+  const hint = didYouMean(name, names)
+  const known = inGroup.length === 0 ? 'see: vestibule help' : `there are: ${inGroup.join(', ')}`
+  throw new UsageError(`There is no command "${name}"${hint || `; ${known}`}`)
+}
+
+const systemUser = (): string => {
+  try {
+    return userInfo().username
+  } catch {
+    return `uid ${process.getuid?.() ?? 'unknown'}` // A container's user may have no name.
+  }
+}
+
+const openOurCore = async (out: Output): Promise<Core> => {
+  const loaded = loadSettings({ env: processEnvironment(), cwd: process.cwd() })
+  if (!loaded.ok) {
+    for (const { where, setting, message } of loaded.problems) {
+      out.problem({ where, message: `${setting} ${message}` })
+    }
+    throw new Unusable()
+  }
+  // Loaded here only: help and checks of files need neither keys nor the database.
+  const { openCore } = await import('../provider/wire.ts')
+  return openCore(loaded.settings)
+}
+
+const runCommand = async (command: Command, args: readonly string[]): Promise<Exit> => {
+  const { values, positionals } = readArguments(command, args)
+  if (values['help'] === true) {
+    say(commandHelp(command))
+    return EXIT.ok
+  }
+  const out = createOutput(values['json'] === true, process.stdout, process.stderr)
+  let opened: Promise<Core> | null = null
+  try {
+    return await command.run({
+      values,
+      positionals,
+      out,
+      by: `cli:${systemUser()}`,
+      cwd: process.cwd(),
+      core: () => {
+        opened ??= openOurCore(out)
+        return opened
+      },
+    })
+  } finally {
+    await closeCore(opened)
+  }
+}
+
+const closeCore = async (opened: Promise<Core> | null): Promise<void> => {
+  const core = await opened?.catch(() => null) // It failed to open, and that was said.
+  await core?.close()
+}
+
+/** What goes wrong, in one line; unforeseen errors with where they came from. */
+const failure = (error: unknown): string => {
+  if (error instanceof AppError) {
+    return error.message
+  }
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}
+
+const complain = (text: string): void => {
+  process.stderr.write(`vestibule: ${text}\n`)
+}
+
+const main = async (argv: readonly string[]): Promise<Exit> => {
+  const [first = 'help'] = argv
+  if (['help', '--help', '-h'].includes(first)) {
+    say(help())
+    return EXIT.ok
+  }
+  let found: Command | undefined
+  try {
+    const { command, args } = findCommand(argv)
+    found = command
+    return await runCommand(command, args)
+  } catch (error) {
+    if (error instanceof UsageError) {
+      complain(error.message)
+      complain(found === undefined ? 'See: vestibule help' : usage(found))
+      return EXIT.usage
+    }
+    if (!(error instanceof Unusable)) {
+      complain(failure(error))
+    }
+    return EXIT.refused
+  }
+}
+
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') {
+    throw error // EPIPE: whoever reads has enough, as with `| head`.
+  }
+})
+process.exitCode = await main(process.argv.slice(2))

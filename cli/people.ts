@@ -1,0 +1,244 @@
+import { type Account, fullName, identifierKey, pinState } from '../accounts/account.ts'
+import {
+  type AdministerResult,
+  disable,
+  enable,
+  resetPin,
+  unblockPin,
+} from '../accounts/administer.ts'
+import { isLapsed, passwordState } from '../policies/password_age.ts'
+import { effectiveProtection, type Policy } from '../policies/policy.ts'
+import {
+  type Command,
+  type Context,
+  type Core,
+  EXIT,
+  type Exit,
+  text,
+  UsageError,
+  type Values,
+} from './command.ts'
+import { table, time } from './output.ts'
+
+const WHO = 'IDENTIFIER | --sub SUB | --external-id ID'
+const WHO_OPTIONS = { sub: { type: 'string' }, 'external-id': { type: 'string' } } as const
+
+type Person = { readonly account: Account; readonly core: Core }
+
+/** How a person can be named on the command line. */
+const FINDERS: readonly {
+  named: (values: Values, positionals: readonly string[]) => string | undefined
+  find: (core: Core, value: string) => Promise<Account | null>
+  word: string
+}[] = [
+  {
+    word: 'identifier',
+    named: (_, [identifier]) => identifier,
+    find: ({ deps }, value) => deps.store.accounts.byIdentifier(identifierKey(value)),
+  },
+  {
+    word: 'sub',
+    named: (values) => text(values, 'sub'),
+    find: ({ deps }, value) => deps.store.accounts.bySub(value),
+  },
+  {
+    word: 'external id',
+    named: (values) => text(values, 'external-id'),
+    find: ({ deps }, value) => deps.store.accounts.byExternalId(value),
+  },
+]
+
+const findPerson = async (context: Context): Promise<Person | null> => {
+  const { values, positionals, out } = context
+  const given = FINDERS.flatMap(({ named, find, word }) => {
+    const value = named(values, positionals)
+    return value === undefined ? [] : [{ value, find, word }]
+  })
+  const [only, ...others] = given
+  if (only === undefined || others.length > 0) {
+    throw new UsageError('Name one person: by identifier, --sub or --external-id')
+  }
+  const core = await context.core()
+  const account = await only.find(core, only.value)
+  if (account === null) {
+    out.problem({ where: `${only.word} "${only.value}"`, message: 'nobody has it' })
+    return null
+  }
+  return { account, core }
+}
+
+/** A command about one person. */
+const about =
+  (act: (context: Context, person: Person) => Promise<Exit>) =>
+  async (context: Context): Promise<Exit> => {
+    const person = await findPerson(context)
+    return person === null ? EXIT.refused : act(context, person)
+  }
+
+const passwordWord = (account: Account, policy: Policy, nowMs: number): string => {
+  const { password } = account
+  if (password !== null && isLapsed(password, policy, nowMs)) {
+    return 'lapsed'
+  }
+  const state = passwordState(password, policy, nowMs)
+  return state === 'temporary' && password !== null ? password.origin : state
+}
+
+const describe = async ({ account, core }: Person) => {
+  const { deps } = core
+  const policy = (await deps.store.policies.current())[account.userType]
+  const devices = await deps.store.devices.list(account.sub)
+  return {
+    identifier: account.identifier,
+    name: fullName(account),
+    sub: account.sub,
+    external_id: account.externalId,
+    user_type: account.userType,
+    establishments: account.establishments,
+    classes: account.classes,
+    password: passwordWord(account, policy, deps.clock()),
+    protection: effectiveProtection(policy, account.protection, account.pin !== null),
+    pin: pinState(account.pin),
+    devices: devices.length,
+    disabled: account.disabledAt === null ? null : time(account.disabledAt),
+    created: time(account.createdAt),
+  }
+}
+
+const WORDS_OF_NULL: Record<string, string> = { protection: 'not yet chosen', disabled: 'no' }
+
+const show = about(async ({ out }, person) => {
+  const described = await describe(person)
+  const rows = Object.entries(described).map(([key, value]) => [
+    key.replaceAll('_', ' '),
+    value === null ? (WORDS_OF_NULL[key] ?? '-') : String(value).replaceAll(',', ', ') || '-',
+  ])
+  table(rows).forEach(out.line)
+  out.data(described)
+  return EXIT.ok
+})
+
+const devices = about(async ({ out }, { account, core }) => {
+  const list = await core.deps.store.devices.list(account.sub)
+  const rows = list.map((device) => [
+    device.name,
+    `${device.browserName}, ${device.systemName}`,
+    device.network,
+    time(device.addedAt),
+    time(device.lastSeenAt),
+  ])
+  if (rows.length === 0) {
+    out.line('No recognised devices')
+  } else {
+    table([['NAME', 'BROWSER', 'NETWORK', 'ADDED', 'LAST SEEN'], ...rows]).forEach(out.line)
+  }
+  out.data(
+    list.map(({ id, name, browserName, systemName, network, addedAt, lastSeenAt, addedUnder }) => ({
+      id,
+      name,
+      browser: browserName,
+      system: systemName,
+      network,
+      added: time(addedAt),
+      last_seen: time(lastSeenAt),
+      added_under: addedUnder,
+    })),
+  )
+  return EXIT.ok
+})
+
+const REFUSALS = {
+  unknown_account: 'the account is gone',
+  no_pin: 'has no PIN',
+  pin_not_offered: 'the policy of this user type offers no PIN',
+  changed_meanwhile: 'the PIN was changed at the same moment: look again',
+} as const
+
+/** Says what an act came to: done, so already, or refused. */
+const administer = (
+  done: string,
+  already: string,
+  act: (person: Person, by: string) => Promise<AdministerResult>,
+) =>
+  about(async ({ out, by }, person) => {
+    const { identifier } = person.account
+    const result = await act(person, by)
+    if (!result.ok) {
+      out.problem({ where: `"${identifier}"`, message: REFUSALS[result.reason] })
+      return EXIT.refused
+    }
+    out.line(`"${identifier}": ${result.changed ? done : already}`)
+    out.data({ identifier, changed: result.changed })
+    return EXIT.ok
+  })
+
+const reset = about(async ({ out, by }, { account, core }) => {
+  const { identifier, sub } = account
+  const result = await resetPin(core.deps, core.endEverything, sub, by)
+  if (!result.ok) {
+    out.problem({ where: `"${identifier}"`, message: REFUSALS[result.reason] })
+    return EXIT.refused
+  }
+  const { pin, devicesForgotten } = result
+  out.line(`"${identifier}": new PIN ${pin}`)
+  out.line('Shown this once; to be changed at first use.')
+  out.line(`All sessions ended, ${devicesForgotten} recognised devices forgotten.`)
+  out.data({ identifier, pin, devices_forgotten: devicesForgotten })
+  return EXIT.ok
+})
+
+const aboutOne = {
+  usage: WHO,
+  options: WHO_OPTIONS,
+  positionals: [0, 1],
+} as const satisfies Partial<Command>
+
+export const peopleShow: Command = {
+  ...aboutOne,
+  name: 'people show',
+  summary: 'what is known of a person and of their sign-in',
+  run: show,
+}
+
+export const peopleDevices: Command = {
+  ...aboutOne,
+  name: 'people devices',
+  summary: 'lists recognised devices',
+  run: devices,
+}
+
+export const peopleUnblock: Command = {
+  ...aboutOne,
+  name: 'people unblock',
+  summary: 'lets a blocked PIN be tried again; the PIN stays',
+  run: administer(
+    'PIN unblocked',
+    'the PIN was not blocked; its wrong tries are forgotten',
+    (person, by) => unblockPin(person.core.deps, person.account.sub, by),
+  ),
+}
+
+export const peopleResetPin: Command = {
+  ...aboutOne,
+  name: 'people reset-pin',
+  summary: 'generates a PIN, shown once; forgets devices, ends sessions',
+  run: reset,
+}
+
+export const peopleDisable: Command = {
+  ...aboutOne,
+  name: 'people disable',
+  summary: 'shuts an account out and ends its sessions',
+  run: administer('disabled', 'disabled already', ({ core, account }, by) =>
+    disable(core.deps, core.endEverything, account.sub, by),
+  ),
+}
+
+export const peopleEnable: Command = {
+  ...aboutOne,
+  name: 'people enable',
+  summary: 'lets a disabled account in again',
+  run: administer('enabled', 'was not disabled', ({ core, account }, by) =>
+    enable(core.deps, account.sub, by),
+  ),
+}

@@ -1,0 +1,123 @@
+import { basename, resolve } from 'node:path'
+import { type ImportEvent, type ImportReport, importPeople } from '../accounts/import_people.ts'
+import type { LeaversScope } from '../accounts/leavers.ts'
+import { isUserType, USER_TYPES } from '../policies/user_type.ts'
+import { type Command, type Context, EXIT, text, UsageError, type Values } from './command.ts'
+import { fileProblem, type Output } from './output.ts'
+import { openPeopleFile, type PeopleFile } from './people_file.ts'
+
+const leaversScope = (values: Values): LeaversScope | null => {
+  const establishment = text(values, 'establishment')?.toUpperCase()
+  const userType = text(values, 'user-type')
+  if (values['leavers'] !== true) {
+    if (establishment !== undefined || userType !== undefined) {
+      throw new UsageError('--establishment and --user-type go with --leavers')
+    }
+    return null
+  }
+  if (establishment === undefined || userType === undefined) {
+    throw new UsageError('--leavers needs --establishment and --user-type')
+  }
+  if (!isUserType(userType)) {
+    throw new UsageError(`--user-type is one of ${USER_TYPES.join(', ')}`)
+  }
+  return { establishment, userType }
+}
+
+const DETAILS = {
+  added: 'added',
+  changed: 'changed',
+  left: 'left, disabled',
+} as const
+
+const eventLine = (event: ImportEvent): string | null => {
+  if (event.outcome === 'rejected') {
+    const who = event.identifier === null ? '' : `, "${event.identifier}"`
+    return `line ${event.line}${who}: rejected: ${event.reason}`
+  }
+  if (event.outcome === 'unchanged') {
+    return null
+  }
+  const columns = event.outcome === 'changed' ? `: ${event.columns.join(', ')}` : ''
+  const where = event.line === null ? '' : `line ${event.line}, `
+  return `${where}"${event.identifier}": ${DETAILS[event.outcome]}${columns}`
+}
+
+const ALWAYS_LISTED: ReadonlySet<ImportEvent['outcome']> = new Set(['rejected', 'left'])
+
+/** Lists what matters as it comes; machines get all of it with the report. */
+const listener = (out: Output, file: PeopleFile, details: boolean) => {
+  const events: ImportEvent[] = []
+  let done = 0
+  return {
+    events,
+    on: (event: ImportEvent): void => {
+      done += event.line === null ? 0 : 1
+      const line = details || ALWAYS_LISTED.has(event.outcome) ? eventLine(event) : null
+      if (line !== null && out.json) {
+        events.push(event)
+      } else if (line !== null) {
+        out.line(line)
+      }
+      out.progress(done, file.count)
+    },
+  }
+}
+
+const summarise = (out: Output, report: ImportReport, dryRun: boolean): void => {
+  const { added, changed, unchanged, rejected, left, disabled } = report
+  out.line(
+    `${added} added, ${changed} changed, ${unchanged} unchanged, ${rejected} rejected, ${left} left`,
+  )
+  if (disabled > 0) {
+    out.line(`${disabled} of them disabled, and stay so (see people enable)`)
+  }
+  if (dryRun) {
+    out.line('Dry run: nothing was written')
+  }
+}
+
+const run = async (context: Context): Promise<0 | 1> => {
+  const { values, positionals, out, by, cwd } = context
+  const [path = ''] = positionals
+  const leavers = leaversScope(values)
+  const opened = await openPeopleFile(resolve(cwd, path))
+  if (!opened.ok) {
+    out.problem(fileProblem(path, opened.problem))
+    return EXIT.refused
+  }
+  const { file } = opened
+  const { deps, endEverything } = await context.core()
+  const dryRun = values['dry-run'] === true
+  const { on, events } = listener(out, file, values['details'] === true)
+  const report = await importPeople(deps, file.rows(), {
+    dryRun,
+    leavers,
+    by,
+    source: basename(path),
+    on,
+    endEverything,
+  })
+  if (report.leaversRefused !== null) {
+    out.problem({ where: path, message: `nobody was disabled: ${report.leaversRefused}` })
+  }
+  summarise(out, report, dryRun)
+  const { encoding, delimiter } = file
+  out.data({ file: path, encoding, delimiter, dryRun, ...report, lines: events })
+  return report.rejected > 0 || report.leaversRefused !== null ? EXIT.refused : EXIT.ok
+}
+
+export const peopleImport: Command = {
+  name: 'people import',
+  usage: 'FILE.csv [--dry-run] [--details] [--leavers --establishment UAI --user-type TYPE]',
+  summary: 'adds and changes people from a CSV file',
+  options: {
+    'dry-run': { type: 'boolean' },
+    details: { type: 'boolean' },
+    leavers: { type: 'boolean' },
+    establishment: { type: 'string' },
+    'user-type': { type: 'string' },
+  },
+  positionals: [1, 1],
+  run,
+}

@@ -1,0 +1,107 @@
+import { applyPolicies, type PolicyChange } from '../accounts/apply_policies.ts'
+import type { PolicySet } from '../policies/policy.ts'
+import { USER_TYPES } from '../policies/user_type.ts'
+import { type Command, type Context, EXIT, type Exit, text } from './command.ts'
+import type { Output } from './output.ts'
+import { adviceFor } from './policy_advice.ts'
+import { readPolicyFile, writePolicyFile } from './policy_file.ts'
+
+/** The policies of a file, or null when its problems have been said. */
+const read = ({ positionals, out, cwd }: Context): Partial<PolicySet> | null => {
+  const [path = ''] = positionals
+  const result = readPolicyFile(path, cwd)
+  if (result.ok) {
+    return result.policies
+  }
+  result.problems.forEach(out.problem)
+  out.data({ ok: false, problems: result.problems })
+  return null
+}
+
+/** Advice, each once, with the types that it concerns. */
+const advise = (out: Output, policies: Partial<PolicySet>): Record<string, string[]> => {
+  const typesOf: Record<string, string[]> = {}
+  for (const type of USER_TYPES) {
+    const policy = policies[type]
+    for (const advice of policy === undefined ? [] : adviceFor(policy)) {
+      typesOf[advice] = [...(typesOf[advice] ?? []), type]
+    }
+  }
+  for (const [advice, types] of Object.entries(typesOf)) {
+    out.line(`Note on ${advice} (${types.join(', ')})`)
+  }
+  return typesOf
+}
+
+const value = (one: unknown): string => (one === undefined ? 'not set' : JSON.stringify(one))
+
+const changeLine = ({ userType, path, from, to }: PolicyChange): string =>
+  `${userType}: ${path}: ${value(from)} -> ${value(to)}`
+
+const exportAll = async (context: Context): Promise<Exit> => {
+  const { deps } = await context.core()
+  const policies = await deps.store.policies.current()
+  context.out.line(writePolicyFile(policies).trimEnd())
+  context.out.data({ policies })
+  return EXIT.ok
+}
+
+const check = async (context: Context): Promise<Exit> => {
+  const policies = read(context)
+  if (policies === null) {
+    return EXIT.refused
+  }
+  const advice = advise(context.out, policies)
+  const types = Object.keys(policies)
+  context.out.line(`Good: policies for ${types.join(', ') || 'nobody'}`)
+  context.out.data({ ok: true, user_types: types, advice })
+  return EXIT.ok
+}
+
+const apply = async (context: Context): Promise<Exit> => {
+  const { values, out, by } = context
+  const policies = read(context)
+  if (policies === null) {
+    return EXIT.refused
+  }
+  const { deps } = await context.core()
+  const dryRun = values['dry-run'] === true
+  const why = text(values, 'why') ?? ''
+  const changes = await applyPolicies(deps, policies, { by, why, dryRun })
+  changes.map(changeLine).forEach(out.line)
+  const advice = changes.length === 0 ? {} : advise(out, policies)
+  if (changes.length === 0) {
+    out.line('Nothing to do: these policies are in force')
+  } else {
+    out.line(dryRun ? 'Dry run: nothing was written' : 'In force')
+  }
+  out.data({ dry_run: dryRun, changes, advice })
+  return EXIT.ok
+}
+
+export const policyExport: Command = {
+  name: 'policy export',
+  usage: '',
+  summary: 'prints the policies in force, as a file',
+  options: {},
+  positionals: [0, 0],
+  run: exportAll,
+}
+
+export const policyCheck: Command = {
+  name: 'policy check',
+  usage: 'FILE.yaml',
+  summary: 'says what is wrong with a file of policies',
+  options: {},
+  positionals: [1, 1],
+  run: check,
+}
+
+export const policyApply: Command = {
+  name: 'policy apply',
+  usage: 'FILE.yaml [--why TEXT] [--dry-run]',
+  summary: 'puts a file of policies in force',
+  options: { why: { type: 'string' }, 'dry-run': { type: 'boolean' } },
+  positionals: [1, 1],
+  run: apply,
+}

@@ -1,0 +1,415 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import {
+  type AccountState,
+  type NextStep,
+  newPinCounts,
+  nextStep,
+  proofsNotBefore,
+  type Situation,
+} from '../../policies/next_step.ts'
+import { DEFAULT_POLICY, effectiveProtection, PROTECTIONS } from '../../policies/policy.ts'
+import { ACR_LEVELS, acrOf, holds } from '../../policies/proofs.ts'
+
+const NOW = Date.UTC(2026, 8, 14, 7)
+const HOUR = 3_600_000
+
+const ACCOUNT: AccountState = {
+  protection: 'pin',
+  pin: 'in_use',
+  hadPin: true,
+  password: 'personal',
+  passwordResetByMailAt: 0,
+  otpKey: 'none',
+  validAfter: 0,
+}
+
+/** A teacher with a PIN, password just proved, on an unknown laptop, into an application that asks nothing. */
+const SITUATION: Situation & { account: AccountState } = {
+  policy: DEFAULT_POLICY,
+  account: ACCOUNT,
+  proofs: { password: NOW },
+  device: { recognised: false, mayAdd: true },
+  wanted: { acr: [], essential: false, notBefore: 0, forThisUserType: true },
+  nowMs: NOW,
+}
+
+type Change = (from: typeof SITUATION) => Situation
+
+const PIN_ACR = 'urn:vestibule:acr:pin'
+const OTP_ACR = 'urn:vestibule:acr:otp'
+const recognised: Change = (from) => ({ ...from, device: { recognised: true, mayAdd: true } })
+const account =
+  (state: Partial<AccountState>): Change =>
+  (from) => ({ ...from, account: { ...from.account, ...state } })
+const wanted =
+  (wish: Partial<Situation['wanted']>): Change =>
+  (from) => ({ ...from, wanted: { ...from.wanted, ...wish } })
+const proofs =
+  (proved: Situation['proofs']): Change =>
+  (from) => ({ ...from, proofs: proved })
+const policy =
+  (rules: Partial<Situation['policy']>): Change =>
+  (from) => ({ ...from, policy: { ...from.policy, ...rules } })
+const both =
+  (...changes: Change[]): Change =>
+  (from) =>
+    changes.reduce((situation, change) => change(situation as typeof SITUATION), from as Situation)
+
+const CASES: readonly (readonly [string, Change, Partial<NextStep>])[] = [
+  ['asks for the password first', proofs({}), { step: 'login', reason: 'no_session' }],
+  ['asks a teacher on an unknown laptop for the PIN', (s) => s, { step: 'pin', reason: 'new_device' }],
+  ['asks nothing more on a recognised device', recognised, { step: 'done' }],
+  [
+    'shows who has a blocked PIN that it is blocked',
+    account({ pin: 'blocked' }),
+    { step: 'pin', blocked: true },
+  ],
+  [
+    'asks for the PIN on a recognised device when the application wants it',
+    both(recognised, wanted({ acr: [PIN_ACR] })),
+    { step: 'pin', reason: 'application' },
+  ],
+  [
+    'does not ask twice in one session',
+    proofs({ password: NOW, pin: NOW }),
+    { step: 'done' },
+  ],
+  [
+    'does not ask for the PIN after a passcode',
+    proofs({ passcode: NOW }),
+    { step: 'done' },
+  ],
+  [
+    'asks for the password again when the application wants a recent one',
+    both(recognised, wanted({ notBefore: NOW + 1 })),
+    { step: 'login', reason: 'not_recent' },
+  ],
+  [
+    'asks for the PIN again under prompt=login: every factor must be that recent',
+    both(proofs({ password: NOW, pin: NOW - HOUR }), wanted({ acr: [PIN_ACR], notBefore: NOW })),
+    { step: 'pin' },
+  ],
+  [
+    'ends a session at its absolute end',
+    both(recognised, proofs({ password: NOW - 12 * HOUR - 1 })),
+    { step: 'login', reason: 'session_over' },
+  ],
+  [
+    'ends a session that an administrator voided',
+    both(recognised, account({ validAfter: NOW + 1 })),
+    { step: 'login', reason: 'session_over' },
+  ],
+  [
+    'asks for a due PIN before a due password change',
+    account({ password: 'expired' }),
+    { step: 'pin' },
+  ],
+  [
+    'asks for the change once the PIN is proved',
+    both(account({ password: 'must_change' }), proofs({ password: NOW, pin: NOW })),
+    { step: 'change_password', reason: 'must_change' },
+  ],
+  [
+    'offers the choice of a protection at the first connection',
+    account({ protection: null, pin: 'none', hadPin: false }),
+    { step: 'define_pin', reason: 'first_connection' },
+  ],
+  [
+    'imposes a PIN where the policy offers nothing else',
+    both(policy({ protections: ['pin'] }), account({ protection: 'none', pin: 'none' })),
+    { step: 'define_pin', reason: 'imposed' },
+  ],
+  [
+    'has a generated PIN replaced once it was typed',
+    both(account({ pin: 'generated' }), proofs({ password: NOW, pin: NOW })),
+    { step: 'define_pin', reason: 'generated' },
+  ],
+  [
+    'keeps a PIN but does not ask for it where the policy abolished it',
+    both(policy({ protections: ['notification', 'none'] }), account({ protection: 'none' })),
+    { step: 'done' },
+  ],
+  [
+    'proves a PIN that exists rather than letting a password define another',
+    both(policy({ protections: ['pin', 'none'] }), account({ protection: 'notification' })),
+    { step: 'pin' },
+  ],
+  [
+    'offers to add the device after a PIN was defined',
+    proofs({ password: NOW, pin: NOW, pinDefined: NOW }),
+    { step: 'device', reason: 'pin_defined' },
+  ],
+  [
+    'offers to add the device with notification only',
+    account({ protection: 'notification', pin: 'none' }),
+    { step: 'device', reason: 'notification' },
+  ],
+  [
+    'asks once more for a vague device name',
+    proofs({ password: NOW, pin: NOW, deviceNameVague: 'School' }),
+    { step: 'device', reason: 'vague_name' },
+  ],
+  [
+    'offers no device on a network that is not trusted',
+    both(
+      account({ protection: 'notification', pin: 'none' }),
+      (s) => ({ ...s, device: { recognised: false, mayAdd: false } }),
+    ),
+    { step: 'done' },
+  ],
+  [
+    'tells who is not of the right type after the sign-in, not before',
+    both(recognised, wanted({ forThisUserType: false })),
+    { step: 'refused' },
+  ],
+  [
+    'goes on with what holds when a wished acr is out of reach',
+    both(recognised, wanted({ acr: [OTP_ACR] })),
+    { step: 'done' },
+  ],
+  [
+    'says that an essential acr is out of reach',
+    both(recognised, wanted({ acr: [OTP_ACR], essential: true })),
+    { step: 'unmet', reason: 'no_otp_key' },
+  ],
+  [
+    'says that an essential acr is unknown',
+    both(recognised, wanted({ acr: ['urn:example:gold'], essential: true })),
+    { step: 'unmet', reason: 'unsupported' },
+  ],
+  [
+    'holds an application to its own minimum',
+    both(recognised, wanted({ leastAcr: PIN_ACR }), account({ pin: 'blocked' })),
+    { step: 'unmet', reason: 'pin_blocked' },
+  ],
+  [
+    'lets a first PIN be defined for an application that wants one',
+    both(
+      account({ protection: 'none', pin: 'none', hadPin: false }),
+      wanted({ acr: [PIN_ACR], essential: true }),
+    ),
+    { step: 'define_pin', reason: 'application' },
+  ],
+  [
+    'does not let a second PIN be defined for an application: it would prove nothing',
+    both(
+      account({ protection: 'none', pin: 'none', hadPin: true }),
+      wanted({ acr: [PIN_ACR], essential: true }),
+    ),
+    { step: 'unmet', reason: 'no_pin' },
+  ],
+  [
+    'does not count a first PIN within a day of a mailed password reset',
+    both(
+      account({ protection: 'none', pin: 'none', hadPin: false, passwordResetByMailAt: NOW - HOUR }),
+      wanted({ acr: [PIN_ACR], essential: true }),
+    ),
+    { step: 'unmet', reason: 'no_pin' },
+  ],
+  [
+    'asks for the passcode where the policy requires it',
+    both(recognised, policy({ otp: 'required' }), account({ otpKey: 'in_service' })),
+    { step: 'otp', reason: 'policy', firstUse: false },
+  ],
+  [
+    'never lets a PIN stand in for a required passcode',
+    both(recognised, policy({ otp: 'required' }), proofs({ password: NOW, pin: NOW })),
+    { step: 'unmet', reason: 'no_otp_key' },
+  ],
+  [
+    'takes a disabled account back to the login',
+    (s) => ({ ...s, account: null }),
+    { step: 'login', reason: 'account_gone' },
+  ],
+]
+
+describe('the next step', () => {
+  it.each(CASES)('%s', (_, change, expected) => {
+    expect(nextStep(change(SITUATION))).toMatchObject(expected)
+  })
+})
+
+const time = fc.option(fc.integer({ min: NOW - 20 * HOUR, max: NOW }), { nil: undefined })
+const situations: fc.Arbitrary<Situation & { account: AccountState }> = fc.record({
+  policy: fc
+    .record({
+      protections: fc.shuffledSubarray([...PROTECTIONS], { minLength: 1 }),
+      otp: fc.constantFrom('off' as const, 'allowed' as const, 'required' as const),
+      trust: fc.boolean(),
+    })
+    .map(({ protections, otp, trust }) => ({
+      ...DEFAULT_POLICY,
+      protections,
+      otp,
+      devices: { ...DEFAULT_POLICY.devices, trust },
+    })),
+  account: fc.record({
+    protection: fc.constantFrom(...PROTECTIONS, null),
+    pin: fc.constantFrom('none', 'in_use', 'generated', 'blocked'),
+    hadPin: fc.boolean(),
+    password: fc.constantFrom('none', 'personal', 'temporary', 'expired', 'must_change'),
+    passwordResetByMailAt: fc.constantFrom(0, NOW - HOUR),
+    otpKey: fc.constantFrom('none', 'first_use', 'in_service', 'unusable'),
+    validAfter: fc.constantFrom(0, NOW - HOUR),
+  }),
+  proofs: fc.record({
+    password: time,
+    passcode: time,
+    pin: time,
+    pinDefined: time,
+    deviceOffered: time,
+    deviceNameVague: fc.constantFrom(undefined, 'School'),
+  }),
+  device: fc.record({ recognised: fc.boolean(), mayAdd: fc.boolean() }),
+  wanted: fc.record({
+    acr: fc.uniqueArray(fc.constantFrom(...ACR_LEVELS.keys(), 'urn:example:gold'), { maxLength: 3 }),
+    essential: fc.boolean(),
+    leastAcr: fc.constantFrom(undefined, ...ACR_LEVELS.keys()),
+    notBefore: fc.constantFrom(0, NOW - HOUR, NOW),
+    forThisUserType: fc.boolean(),
+  }),
+  nowMs: fc.constant(NOW),
+})
+
+type Live = Situation & { account: AccountState }
+
+/** What a person who does what is asked changes. */
+const EFFECT: Record<string, (from: Live, step: NextStep, answer: number) => Live> = {
+  login: (from) => ({ ...from, proofs: { ...from.proofs, password: from.nowMs, pinDefined: undefined, deviceOffered: undefined } }),
+  otp: (from) => ({
+    ...from,
+    account: { ...from.account, otpKey: 'in_service' },
+    proofs: { ...from.proofs, passcode: from.nowMs },
+  }),
+  pin: (from, _step, answer) => ({
+    ...from,
+    proofs: { ...from.proofs, pin: from.nowMs, ...(answer % 2 === 0 ? { deviceOffered: from.nowMs } : {}) },
+  }),
+  change_password: (from) => ({ ...from, account: { ...from.account, password: 'personal' } }),
+  define_pin: (from, step, answer) => {
+    const offered = from.policy.protections
+    const choice = offered[answer % offered.length] ?? 'none'
+    const free = step.step === 'define_pin' && step.reason === 'first_connection'
+    if (free && choice !== 'pin') {
+      return { ...from, account: { ...from.account, protection: choice } }
+    }
+    const counts = newPinCounts(from.account, from.nowMs)
+    return {
+      ...from,
+      account: { ...from.account, protection: 'pin', pin: 'in_use', hadPin: true },
+      proofs: {
+        ...from.proofs,
+        pinDefined: from.nowMs,
+        ...(counts ? { pin: from.nowMs } : {}),
+      },
+    }
+  },
+  device: (from, _step, answer) => ({
+    ...from,
+    device: { ...from.device, recognised: answer % 2 === 0 },
+    proofs: { ...from.proofs, deviceOffered: from.nowMs, deviceNameVague: undefined },
+  }),
+}
+
+const ENDS = new Set(['done', 'unmet', 'refused'])
+
+/** The steps that a person meets who answers everything; the last is an end, or a blocked PIN. */
+const walk = (from: Live, answers: readonly number[]): { steps: NextStep[]; at: Live } => {
+  let at = from
+  const steps: NextStep[] = []
+  for (const answer of answers) {
+    const step = nextStep(at)
+    steps.push(step)
+    const effect = EFFECT[step.step]
+    if (ENDS.has(step.step) || effect === undefined || (step.step === 'pin' && step.blocked)) {
+      break
+    }
+    at = effect(at, step, answer)
+  }
+  return { steps, at }
+}
+
+const answers = fc.array(fc.nat(5), { minLength: 12, maxLength: 12 })
+const recent = (at: Live, proved: number | undefined): boolean =>
+  proved !== undefined && proved >= proofsNotBefore(at)
+
+describe('whatever the policy, the account, the proofs and the request', () => {
+  const RUNS = { numRuns: 3000 }
+
+  it('a person who answers comes to an end, and meets no step twice', () => {
+    fc.assert(
+      fc.property(situations, answers, (from, given) => {
+        const { steps } = walk(from, given)
+        const last = steps.at(-1)
+        expect(ENDS.has(last?.step ?? '') || (last?.step === 'pin' && last.blocked)).toBe(true)
+        const names = steps.map(({ step }) => step)
+        expect(new Set(names).size).toBe(names.length)
+      }),
+      RUNS,
+    )
+  })
+
+  it('nobody is done without what policy and application require', () => {
+    fc.assert(
+      fc.property(situations, answers, (from, given) => {
+        const { steps, at } = walk(from, given)
+        if (steps.at(-1)?.step !== 'done') {
+          return
+        }
+        const { account: state, wanted: wish, policy: rules, proofs: proved } = at
+        const notBefore = proofsNotBefore(at)
+        expect(recent(at, proved.password) || recent(at, proved.passcode)).toBe(true)
+        expect(['none', 'personal']).toContain(state.password)
+        if (rules.otp === 'required') {
+          expect(recent(at, proved.passcode)).toBe(true)
+        }
+        if (wish.essential && wish.acr.length > 0) {
+          expect(wish.acr).toContain(acrOf(wish.acr, proved, notBefore))
+        }
+        if (wish.leastAcr !== undefined) {
+          const level = ACR_LEVELS.get(wish.leastAcr)
+          expect(level !== undefined && holds(level, proved, notBefore)).toBe(true)
+        }
+        const protection = effectiveProtection(rules, state.protection, state.pin !== 'none')
+        expect(protection).not.toBeNull()
+        if (protection === 'pin' && !from.device.recognised && !recent(at, proved.passcode)) {
+          expect(recent(at, proved.pin) || recent(at, proved.pinDefined)).toBe(true)
+        }
+      }),
+      RUNS,
+    )
+  })
+
+  it('nobody is asked for what is proved', () => {
+    fc.assert(
+      fc.property(situations, (from) => {
+        const step = nextStep(from)
+        if (step.step === 'pin') {
+          expect(recent(from, from.proofs.pin)).toBe(false)
+          expect(recent(from, from.proofs.passcode)).toBe(false)
+        }
+        if (step.step === 'otp') {
+          expect(recent(from, from.proofs.passcode)).toBe(false)
+        }
+        if (step.step === 'login') {
+          const proved = recent(from, from.proofs.password) || recent(from, from.proofs.passcode)
+          expect(proved).toBe(false)
+        }
+      }),
+      RUNS,
+    )
+  })
+
+  it('nothing is changed before every factor that is due is proved', () => {
+    fc.assert(
+      fc.property(situations, answers, (from, given) => {
+        const names = walk(from, given).steps.map(({ step }) => step)
+        const firstChange = names.findIndex((name) => name === 'change_password' || name === 'define_pin')
+        const lastProof = names.findLastIndex((name) => ['login', 'otp', 'pin'].includes(name))
+        expect(firstChange === -1 || lastProof < firstChange).toBe(true)
+      }),
+      RUNS,
+    )
+  })
+})
