@@ -94,7 +94,12 @@ export const resetPin = async (
     await tables.accounts.voidBefore(sub, nowMs)
     await tables.notices.add(notice(deps, sub, 'pin_reset'))
     await tables.audit.append(
-      auditEntry(deps, { act: 'pin_generated', actor: by, sub, detail: { devicesForgotten } }),
+      auditEntry(deps, {
+        act: 'pin_generated',
+        actor: by,
+        sub,
+        detail: { devices_forgotten: devicesForgotten },
+      }),
     )
     return { ok: true, pin, devicesForgotten }
   })

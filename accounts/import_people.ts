@@ -1,11 +1,11 @@
-import type { PolicySet } from '../policies/policy.ts'
 import type { EndEverything } from './administer.ts'
 import { auditEntry } from './audit.ts'
-import { type LineEvent, type PreparedLine, prepareLine, takeLine } from './import_line.ts'
-import { disableLeaver, isInScope, type LeaversScope, whoLeft } from './leavers.ts'
-import { duplicateOf, type NamedPeople, nameLine, nobodyNamed } from './named_people.ts'
+import { firstPace, type ImportRun, takeChunk } from './import_chunk.ts'
+import type { LineEvent } from './import_line.ts'
+import { disableLeaver, type LeaversScope, whoLeft } from './leavers.ts'
+import { type NamedPeople, nameLine, nobodyNamed } from './named_people.ts'
 import { type PeopleRow, type PersonLine, readPeopleRow } from './person_row.ts'
-import type { Deps, Tables } from './ports.ts'
+import type { Deps } from './ports.ts'
 
 /** A line that is no row: too few or too many cells. */
 export interface BrokenRow {
@@ -42,88 +42,12 @@ export interface ImportReport {
   readonly leaversRefused: string | null
 }
 
-/** The gateway waits while a transaction runs; half of the 50 ms that it may take. */
-const TRANSACTION_MS_AIM = 25
-const LINES_FIRST = 50
-const LINES_MAX = 200
-const HASHES_AT_ONCE = 4
-/** Times a line is looked at again because its account changed in between. */
-const ROUNDS_MAX = 5
-
-const takeLines = async (
-  deps: Deps,
-  tables: Tables,
-  lines: readonly PreparedLine[],
-  options: ImportOptions,
-): Promise<(LineEvent | 'again')[]> => {
-  const outcomes: (LineEvent | 'again')[] = []
-  for (const line of lines) {
-    outcomes.push(await takeLine(deps, tables, line, options))
+/** Reads a row: a person to import, or the event of its rejection. */
+const readRow = (named: NamedPeople, row: PeopleRow | BrokenRow): PersonLine | LineEvent => {
+  const read = 'cells' in row ? readPeopleRow(row) : ({ ok: false, reason: row.problem } as const)
+  if (read.ok) {
+    return read.person
   }
-  return outcomes
-}
-
-/** Runs `work` over `items`, a few at a time, results in order. */
-const fewAtATime = async <T, R>(
-  items: readonly T[],
-  work: (item: T) => Promise<R>,
-): Promise<R[]> => {
-  const results: R[] = new Array(items.length)
-  const rest = items.entries()
-  const worker = async (): Promise<void> => {
-    for (const [index, item] of rest) {
-      results[index] = await work(item)
-    }
-  }
-  await Promise.all(Array.from({ length: HASHES_AT_ONCE }, worker))
-  return results
-}
-
-/** Lines a transaction, kept such that none holds the gateway up for long. */
-interface Pace {
-  lines: number
-}
-
-const adjust = (pace: Pace, tookMs: number): void => {
-  pace.lines =
-    tookMs > TRANSACTION_MS_AIM
-      ? Math.max(1, Math.floor(pace.lines / 2))
-      : Math.min(LINES_MAX, pace.lines + 10)
-}
-
-const meanwhile = ({ line, identifier }: PersonLine): ImportEvent => ({
-  outcome: 'rejected',
-  line,
-  identifier,
-  reason: 'the account kept changing while it was imported: import the file again',
-})
-
-/** Prepares lines outside a transaction, then takes them in one: person and password together. */
-const takeChunk = async (
-  deps: Deps,
-  people: readonly PersonLine[],
-  policies: PolicySet,
-  options: ImportOptions,
-  pace: Pace,
-): Promise<ImportEvent[]> => {
-  const events: ImportEvent[] = []
-  let pending = people
-  for (let round = 0; pending.length > 0 && round < ROUNDS_MAX; round += 1) {
-    const prepared = await fewAtATime(pending, (person) =>
-      prepareLine(deps, person, policies, options.dryRun),
-    )
-    const startedAt = deps.clock()
-    const outcomes = options.dryRun
-      ? await takeLines(deps, deps.store, prepared, options)
-      : await deps.store.transact((tables) => takeLines(deps, tables, prepared, options))
-    adjust(pace, deps.clock() - startedAt)
-    events.push(...outcomes.filter((outcome) => outcome !== 'again'))
-    pending = pending.filter((_, index) => outcomes[index] === 'again')
-  }
-  return [...events, ...pending.map(meanwhile)].sort((a, b) => (a.line ?? 0) - (b.line ?? 0))
-}
-
-const nameRejected = (named: NamedPeople, row: PeopleRow | BrokenRow): string | null => {
   const cells = 'cells' in row ? row.cells : {}
   const externalId = (cells.external_id ?? '').normalize('NFC').trim()
   const identifier = (cells.identifier ?? '').trim()
@@ -131,25 +55,8 @@ const nameRejected = (named: NamedPeople, row: PeopleRow | BrokenRow): string | 
     named.unreadable ??= row.line
   }
   nameLine(named, { externalId, identifier }, 0)
-  return identifier || null
-}
-
-/** Reads a row: a person to import, or the event of its rejection. */
-const readRow = (
-  named: NamedPeople,
-  row: PeopleRow | BrokenRow,
-  scope: LeaversScope | null,
-): PersonLine | ImportEvent => {
-  const read = 'cells' in row ? readPeopleRow(row) : ({ ok: false, reason: row.problem } as const)
-  const reason = read.ok ? duplicateOf(named, read.person) : read.reason
-  if (read.ok && reason === null) {
-    const { externalId, identifier } = read.person
-    nameLine(named, { externalId: externalId ?? '', identifier }, row.line)
-    named.inScope ||= scope !== null && isInScope(read.person, scope)
-    return read.person
-  }
-  const identifier = nameRejected(named, row)
-  return { outcome: 'rejected', line: row.line, identifier, reason: reason ?? '' }
+  const { line } = row
+  return { outcome: 'rejected', line, identifier: identifier || null, reason: read.reason }
 }
 
 /** Disables who left, where that is asked; returns why it was refused. */
@@ -189,27 +96,26 @@ const noCounts = (): Counts => ({
 
 /** Takes the rows in chunks; memory holds one chunk, and the keys of those named. */
 const takeRows = async (
-  deps: Deps,
+  run: ImportRun,
   rows: AsyncIterable<PeopleRow | BrokenRow>,
-  options: ImportOptions,
-  named: NamedPeople,
+  on: ImportOptions['on'],
 ): Promise<void> => {
-  const policies = await deps.store.policies.current()
-  const pace: Pace = { lines: LINES_FIRST }
-  let chunk: PersonLine[] = []
+  let people: PersonLine[] = []
+  let refused: LineEvent[] = []
   const flush = async (): Promise<void> => {
-    const events = await takeChunk(deps, chunk, policies, options, pace)
-    chunk = []
-    events.forEach(options.on)
+    const events = [...refused, ...(await takeChunk(run, people))]
+    people = []
+    refused = []
+    events.sort((a, b) => a.line - b.line).forEach(on)
   }
   for await (const row of rows) {
-    const read = readRow(named, row, options.leavers)
+    const read = readRow(run.named, row)
     if ('outcome' in read) {
-      options.on(read)
-      continue
+      refused.push(read)
+    } else {
+      people.push(read)
     }
-    chunk.push(read)
-    if (chunk.length >= pace.lines) {
+    if (people.length + refused.length >= run.pace.lines) {
       await flush()
     }
   }
@@ -235,8 +141,11 @@ export const importPeople = async (
       options.on(event)
     },
   }
+  const { dryRun, by, leavers } = options
   const named = nobodyNamed()
-  await takeRows(deps, rows, counting, named)
+  const policies = await deps.store.policies.current()
+  const run = { deps, policies, dryRun, by, leavers, named, pace: firstPace() }
+  await takeRows(run, rows, counting.on)
   const leaversRefused = await takeLeavers(deps, named, counting)
   if (!options.dryRun) {
     const detail = { source: options.source, ...counts }

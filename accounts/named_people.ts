@@ -32,14 +32,28 @@ export const duplicateOf = (
   return sameName > 0 ? `identifier ${shown(identifier)} is on line ${sameName} already` : null
 }
 
+/** Adds what was named in a transaction, now that it holds. */
+export const addNamed = (named: NamedPeople, more: NamedPeople): void => {
+  named.inScope ||= more.inScope
+  named.unreadable ??= more.unreadable
+  for (const [lines, added] of [
+    [named.externalIds, more.externalIds],
+    [named.identifiers, more.identifiers],
+  ] as const) {
+    for (const [key, line] of added) {
+      lines.set(key, lines.get(key) || line)
+    }
+  }
+}
+
 /** `line`: 0 for a rejected one, which makes nobody a duplicate but whose person has not left. */
 export const nameLine = (
   named: NamedPeople,
-  { externalId, identifier }: { externalId: string; identifier: string },
+  { externalId, identifier }: { externalId: string | null; identifier: string },
   line: number,
 ): void => {
   for (const [lines, key] of [
-    [named.externalIds, externalId],
+    [named.externalIds, externalId ?? ''],
     [named.identifiers, identifierKey(identifier)],
   ] as const) {
     if (key !== '' && !lines.get(key)) {

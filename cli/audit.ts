@@ -68,6 +68,13 @@ const row = (entry: AuditEntry): string[] => [
   detailWords(entry.detail),
 ]
 
+const forMachines = ({ atMs, clientId, browserId, ...entry }: AuditEntry) => ({
+  ...entry,
+  at: new Date(atMs).toISOString(),
+  client_id: clientId,
+  browser_id: browserId,
+})
+
 const list = async (context: Context): Promise<Exit> => {
   const { values, out } = context
   const limit = readLimit(values)
@@ -81,7 +88,7 @@ const list = async (context: Context): Promise<Exit> => {
   const entries = await deps.store.audit.list(filter, limit)
   const head = ['TIME', 'ACT', 'OUTCOME', 'WHOM', 'WHO', 'NETWORK', 'FACTS']
   table([head, ...entries.map(row)]).forEach(out.line)
-  out.data(entries)
+  out.data(entries.map(forMachines))
   return EXIT.ok
 }
 

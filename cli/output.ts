@@ -20,7 +20,7 @@ export interface Output {
 const BAR_WIDTH = 30
 const CLEAR_LINE = '\r\u001b[2K'
 /** Nothing that was imported or typed may give orders to a terminal. */
-const CONTROL = /[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu
+const CONTROL = /[^\P{Cc}\n]|[\u202a-\u202e\u2066-\u2069]/gu
 
 const printable = (text: string): string => text.replaceAll(CONTROL, '\ufffd')
 

@@ -103,7 +103,16 @@ const run = async (context: Context): Promise<0 | 1> => {
   }
   summarise(out, report, dryRun)
   const { encoding, delimiter } = file
-  out.data({ file: path, encoding, delimiter, dryRun, ...report, lines: events })
+  const { leaversRefused, ...counts } = report
+  out.data({
+    file: path,
+    encoding,
+    delimiter,
+    dry_run: dryRun,
+    ...counts,
+    leavers_refused: leaversRefused,
+    lines: events,
+  })
   return report.rejected > 0 || report.leaversRefused !== null ? EXIT.refused : EXIT.ok
 }
 

@@ -71,11 +71,15 @@ const apply = async (context: Context): Promise<Exit> => {
   changes.map(changeLine).forEach(out.line)
   const advice = changes.length === 0 ? {} : advise(out, policies)
   if (changes.length === 0) {
-    out.line('Nothing to do: these policies are in force')
+    out.line('Nothing to do: these policies are in force already')
   } else {
     out.line(dryRun ? 'Dry run: nothing was written' : 'In force')
   }
-  out.data({ dry_run: dryRun, changes, advice })
+  out.data({
+    dry_run: dryRun,
+    changes: changes.map(({ userType, ...rule }) => ({ user_type: userType, ...rule })),
+    advice,
+  })
   return EXIT.ok
 }
 

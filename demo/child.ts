@@ -21,6 +21,8 @@ export interface ChildCommand {
 
 export interface Child {
   readonly name: string
+  /** 0 when it could not be started. */
+  readonly pid: number
   /** How it ended, in words: "exit code 1", "signal SIGKILL". Never rejects. */
   readonly ended: Promise<{ code: number | null; how: string }>
   /** Asks it to end (SIGTERM), insists after 10 s, and waits until it has. */
@@ -50,6 +52,7 @@ export function startChild({ name, command, env, logFile }: ChildCommand): Child
   })
   return {
     name,
+    pid: child.pid ?? 0,
     ended,
     async stop() {
       child.kill('SIGTERM')

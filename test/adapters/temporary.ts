@@ -2,11 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import type { Person } from '../../accounts/account.ts'
 import { type OpenedStore, openStore } from '../../adapters/open.ts'
-
-/** A Tuesday in November. */
-export const NOW = Date.UTC(2026, 10, 24, 8, 0, 0)
+import { NOW } from './record.ts'
 
 /** A folder that goes with the test. */
 export const temporaryFolder = (): string => {
@@ -35,18 +32,3 @@ export const temporaryStore = async (
   onTestFinished(() => opened.close())
   return opened
 }
-
-export const person = (identifier: string, more: Partial<Person> = {}): Person => ({
-  externalId: null,
-  identifier,
-  userType: 'student',
-  givenName: 'Léa',
-  familyName: 'Martin',
-  email: null,
-  birthDate: null,
-  establishments: [],
-  classes: [],
-  children: [],
-  locale: null,
-  ...more,
-})

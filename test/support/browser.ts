@@ -20,7 +20,11 @@ export interface Browser {
   /** Fills the page's form and posts it, hidden fields included. */
   submit(fields: Record<string, string>, options?: { form?: string }): Promise<View>
   /** Posts anything anywhere, as this browser. */
-  post(url: string | URL, fields: Record<string, string>, headers?: Record<string, string>): Promise<View>
+  post(
+    url: string | URL,
+    fields: Record<string, string>,
+    headers?: Record<string, string>,
+  ): Promise<View>
   /** A copy of this browser's cookies as they are now, in a browser of its own. */
   copy(): Promise<Browser>
   cookie(name: string): Promise<string | undefined>
@@ -110,7 +114,14 @@ export const createBrowser = (origin: string, options: BrowserOptions = {}): Bro
       if (location === null) {
         const text = await response.text()
         const html = parse(text)
-        view = { url, status: response.status, headers: response.headers, text, html, step: stepOf(html) }
+        view = {
+          url,
+          status: response.status,
+          headers: response.headers,
+          text,
+          html,
+          step: stepOf(html),
+        }
         return view
       }
       await response.body?.cancel()

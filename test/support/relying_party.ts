@@ -70,7 +70,6 @@ export const registerRelyingParty = async (
     },
     userinfo: ({ response, claims }) =>
       client.fetchUserInfo(config, response.access_token, claims.sub),
-    refresh: ({ response }) =>
-      client.refreshTokenGrant(config, response.refresh_token ?? ''),
+    refresh: ({ response }) => client.refreshTokenGrant(config, response.refresh_token ?? ''),
   }
 }

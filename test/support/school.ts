@@ -58,7 +58,9 @@ const freePort = (): Promise<number> =>
     server.once('error', reject)
     server.listen(0, '127.0.0.1', () => {
       const address = server.address()
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
+      server.close(() =>
+        resolve(typeof address === 'object' && address !== null ? address.port : 0),
+      )
     })
   })
 
@@ -120,10 +122,18 @@ const personOf = (wishes: Partial<PersonWishes>): Person => {
   }
 }
 
-/** A gateway on a free port, with its own data folder and a clock that only the test moves. */
-export const startSchool = async (more: Record<string, unknown> = {}): Promise<School> => {
-  vi.useFakeTimers({ toFake: ['Date'] })
-  vi.setSystemTime(MONDAY_MORNING)
+/**
+ * A gateway on a free port, with its own data folder and a clock that only the test moves.
+ * `realClock` for real browsers: they judge the end of cookies by their own.
+ */
+export const startSchool = async (
+  more: Record<string, unknown> = {},
+  { realClock = false }: { realClock?: boolean } = {},
+): Promise<School> => {
+  if (!realClock) {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    vi.setSystemTime(MONDAY_MORNING)
+  }
   const folder = mkdtempSync(join(tmpdir(), 'vestibule-'))
   const issuer = `http://127.0.0.1:${await freePort()}`
   const settings = settingsOf(folder, issuer, more)
@@ -179,8 +189,7 @@ export const startSchool = async (more: Record<string, unknown> = {}): Promise<S
       return gateway
     },
     browser: (options) => createBrowser(issuer, options),
-    application: (clientId = 'ent') =>
-      registerRelyingParty(issuer, clientId, SECRET, CALLBACK),
+    application: (clientId = 'ent') => registerRelyingParty(issuer, clientId, SECRET, CALLBACK),
     person,
     account,
     policies: async (changes) => {

@@ -1,0 +1,80 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { type Office, openOffice } from './office.ts'
+
+let office: Office
+
+beforeEach(async () => {
+  office = await openOffice()
+})
+afterEach(() => office.close())
+
+const PEOPLE =
+  'external_id,identifier,user_type,given_name,family_name\n' +
+  'E1,lea.martin,student,Léa,Martin\nE2,ali.benali,student,Ali,Benali\n'
+
+describe('vestibule', () => {
+  it.each([[[]], [['help']], [['--help']]])('tells with %j what there is', async (args) => {
+    const { code, stdout } = await office.vestibule(...args)
+    expect(code).toBe(0)
+    for (const name of ['people import', 'people reset-pin', 'policy apply', 'audit list']) {
+      expect(stdout).toContain(`  ${name} `)
+    }
+  })
+
+  it('tells how a command is written', async () => {
+    const { code, stdout } = await office.vestibule('policy', 'apply', '--help')
+    expect([code, stdout]).toEqual([
+      0,
+      'puts a file of policies in force\n' +
+        'Usage: vestibule policy apply FILE.yaml [--why TEXT] [--dry-run]\n',
+    ])
+  })
+
+  it.each([
+    [['people', 'imprt'], 'There is no command "people imprt"; did you mean "people import"?'],
+    [['policy'], 'there are: policy export, policy check, policy apply'],
+    [['users', 'list'], 'There is no command "users list"; see: vestibule help'],
+    [['audit', 'list', '--act', 'pin_genrated'], 'did you mean "pin_generated"?'],
+    [['audit', 'list', '--limit', '0'], '--limit is a number from 1 to 10000'],
+    [['audit', 'list', '--sub', 'x', '--identifier', 'y'], 'exclude one another'],
+    [['audit', 'list', '--since', 'x'], "Unknown option '--since'"],
+  ])('does not understand %j, and says what it would', async (args, message) => {
+    const { code, stdout, stderr } = await office.vestibule(...args)
+    expect([code, stdout]).toEqual([2, ''])
+    expect(stderr).toContain(message)
+  })
+
+  it('says which setting is wrong, and where', async () => {
+    office.file('vestibule.yaml', 'isuer: http://localhost:3000\n')
+    const { code, stderr } = await office.vestibule('audit', 'list')
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/vestibule\.yaml:1: isuer .*did you mean "issuer"/)
+  })
+
+  it('lists the audit, newest first, of everybody or of one person', async () => {
+    await office.import(PEOPLE)
+    office.later(1000)
+    await office.import('identifier,user_type,given_name,family_name\nlea.martin,staff,L,M\n')
+    office.later(1000)
+    await office.import(
+      'external_id,identifier,user_type,given_name,family_name\nE1,lea,staff,L,M\n',
+    )
+    const { sub } = await office.person('lea')
+    const listed = await office.vestibule('audit', 'list', '--identifier', 'lea.martin', '--json')
+    const entries: { act: string; sub: string; at: string }[] = JSON.parse(listed.stdout)
+    expect(entries.map(({ act }) => act)).toEqual([
+      'person_changed',
+      'person_changed',
+      'person_added',
+    ])
+    expect(entries.every((entry) => entry.sub === sub)).toBe(true)
+    expect(entries[0]?.at).toBe('2026-09-14T07:00:02.000Z')
+    const some = await office.vestibule('audit', 'list', '--act', 'people_imported', '--limit', '2')
+    expect(some.stdout.trimEnd().split('\n')).toHaveLength(3)
+    expect(some.stdout).toMatch(
+      /people_imported +done +- +cli:office +- +source=people\.csv added=0/,
+    )
+    const nobody = await office.vestibule('audit', 'list', '--identifier', 'max')
+    expect([nobody.code, nobody.stderr]).toEqual([1, 'identifier "max": nobody has or had it\n'])
+  })
+})

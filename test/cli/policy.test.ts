@@ -1,0 +1,121 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { DEFAULT_POLICIES } from '../../policies/policy.ts'
+import { USER_TYPES } from '../../policies/user_type.ts'
+import { type Office, openOffice } from './office.ts'
+
+let office: Office
+
+beforeEach(async () => {
+  office = await openOffice()
+})
+afterEach(() => office.close())
+
+const apply = (text: string, ...more: string[]) => {
+  office.file('policies.yaml', text)
+  return office.vestibule('policy', 'apply', 'policies.yaml', ...more)
+}
+
+const inForce = () => office.core.deps.store.policies.current()
+
+describe('vestibule policy', () => {
+  it('exports a file of all user types that, applied, changes nothing', async () => {
+    await apply('policies: { guardian: { protections: [notification, none], otp: "off" } }')
+    const { stdout } = await office.vestibule('policy', 'export')
+    for (const type of USER_TYPES) {
+      expect(stdout).toContain(`  ${type}:\n`)
+    }
+    expect(stdout).toMatch(/# .*CNIL recommends 3/)
+    expect(stdout).toContain('protections: [ notification, none ]')
+    const before = await inForce()
+    const again = await apply(stdout)
+    expect([again.code, again.stdout]).toEqual([
+      0,
+      'Nothing to do: these policies are in force already\n',
+    ])
+    expect(await inForce()).toEqual(before)
+    const applied = (await office.audit()).filter(({ act }) => act === 'policy_applied')
+    expect(applied).toHaveLength(1)
+  })
+
+  it('applies what a file says, tells what changes, and leaves the types it does not name', async () => {
+    const { code, stdout } = await apply(
+      'policies:\n  student:\n    protections: [pin]\n    pin:\n      tries: 5\n',
+      '--why',
+      'Council of 12 September',
+    )
+    expect(code).toBe(0)
+    expect(stdout).toContain('student: protections: ["pin","notification","none"] -> ["pin"]\n')
+    expect(stdout).toContain('student: pin.tries: 3 -> 5\n')
+    expect(stdout).toContain('CNIL recommends that 3 wrong PINs block it (student)')
+    const policies = await inForce()
+    expect(policies.student.pin.tries).toBe(5)
+    expect({ ...policies, student: null }).toEqual({ ...DEFAULT_POLICIES, student: null })
+    const [entry] = await office.audit()
+    expect(entry).toMatchObject({
+      act: 'policy_applied',
+      detail: { why: 'Council of 12 September', user_types: 'student', rules: 2 },
+    })
+    expect(entry?.actor).toMatch(/^cli:./)
+  })
+
+  it('tells with --dry-run what would change, and changes nothing', async () => {
+    const { stdout } = await apply('policies: { staff: { otp: required } }', '--dry-run')
+    expect(stdout).toContain('staff: otp: "allowed" -> "required"')
+    expect(await inForce()).toEqual(DEFAULT_POLICIES)
+    expect(await office.audit()).toEqual([])
+  })
+
+  const WRONG = `policies:
+  teacher:
+    pin:
+      tries: 12
+      min_lenght: 4
+  techer: {}
+  student:
+    passwords:
+      min_length: 8
+  staff:
+    sessions:
+      idle_minutes: 60
+      idle_minutes_shared: 90
+  guardian:
+    devices:
+      untrusted_networks:
+        - 192.0.2.0/24
+        - everywhere
+`
+
+  it.each(['check', 'apply'])('%s names every problem of a file with its line', async (verb) => {
+    office.file('wrong.yaml', WRONG)
+    const { code, stderr } = await office.vestibule('policy', verb, 'wrong.yaml')
+    expect(stderr.trimEnd().split('\n')).toEqual([
+      'wrong.yaml:4: policies.teacher.pin.tries must be a whole number from 3 to 10',
+      'wrong.yaml:5: policies.teacher.pin.min_lenght is not a setting; did you mean "min_length"?',
+      'wrong.yaml:6: policies.techer is not a setting; did you mean "teacher"?',
+      'wrong.yaml:9: policies.student.passwords.min_length below 12 needs passwords.risk_accepted, the reason in writing',
+      'wrong.yaml:13: policies.staff.sessions.idle_minutes_shared must not be longer than sessions.idle_minutes',
+      'wrong.yaml:18: policies.guardian.devices.untrusted_networks[1] is not a network such as 192.0.2.0/24',
+    ])
+    expect(code).toBe(1)
+    expect(await inForce()).toEqual(DEFAULT_POLICIES)
+  })
+
+  it('says that a file is good, without keys or database', async () => {
+    office.file('good.yaml', 'policies: { student: { protections: [pin] } }')
+    const { code, stdout, stderr } = await office.vestibule('policy', 'check', 'good.yaml')
+    expect([code, stderr]).toEqual([0, ''])
+    expect(stdout).toContain('Good: policies for student')
+  })
+
+  it.each([
+    ['there is none', 'none.yaml', 'none.yaml: there is no such file'],
+    ['it is no YAML', 'tab.yaml', 'tab.yaml:2: a tab stands where YAML wants spaces'],
+    ['it says nothing', 'empty.yaml', 'empty.yaml:1: policies is missing'],
+  ])('says what is wrong with a file when %s', async (_, name, message) => {
+    office.file('tab.yaml', 'policies:\n\tstudent: {}\n')
+    office.file('empty.yaml', '')
+    const { code, stderr } = await office.vestibule('policy', 'check', name)
+    expect(code).toBe(1)
+    expect(stderr).toContain(message)
+  })
+})

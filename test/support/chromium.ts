@@ -1,0 +1,16 @@
+import { type Browser, chromium } from 'playwright-core'
+
+const EXECUTABLE = '/usr/bin/chromium'
+const FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+]
+
+/** Debian's Chromium, headless. */
+export const startChromium = (): Promise<Browser> =>
+  chromium.launch({ executablePath: EXECUTABLE, headless: true, args: FLAGS })
