@@ -79,6 +79,20 @@ export const pinState = (pin: PinRecord | null): PinState => {
   return pin.origin === 'generated' ? 'generated' : 'in_use'
 }
 
+/**
+ * Whether an account is protected as it was when a step was found due. An act that rests on that
+ * step asks again inside its own transaction: somebody who knows the password alone may race the
+ * owner who defines a PIN. A hash made anew is no change.
+ */
+export const isProtectedAlike = (before: Account, now: Account | null): boolean =>
+  now !== null &&
+  now.disabledAt === before.disabledAt &&
+  now.validAfter === before.validAfter &&
+  now.protection === before.protection &&
+  now.pin?.setAt === before.pin?.setAt &&
+  now.pin?.origin === before.pin?.origin &&
+  now.pin?.blockedAt === before.pin?.blockedAt
+
 /** What the deciding function needs to know of an account. */
 export const accountState = (account: Account, password: PasswordState): AccountState => ({
   protection: account.protection,

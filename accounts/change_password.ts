@@ -1,6 +1,6 @@
 import { judgePassword, normalizePassword, type PasswordRefusal } from '../policies/password_rules.ts'
 import type { Policy } from '../policies/policy.ts'
-import type { Account, PasswordRecord } from './account.ts'
+import { type Account, isProtectedAlike, type PasswordRecord } from './account.ts'
 import { auditEntry } from './audit.ts'
 import { notice } from './notices.ts'
 import type { Deps, Origin } from './ports.ts'
@@ -60,7 +60,8 @@ export const changePassword = async (
   }
   return deps.store.transact(async (tables): Promise<ChangePasswordResult> => {
     // Two sign-ins may reach the change; one saves, the other starts again.
-    if (!(await tables.accounts.replacePassword(sub, current.sealed, record))) {
+    const alike = isProtectedAlike(account, await tables.accounts.bySub(sub))
+    if (!alike || !(await tables.accounts.replacePassword(sub, current.sealed, record))) {
       return { ok: false, refusals: [{ reason: 'changed_meanwhile' }] }
     }
     await tables.notices.add(notice(deps, sub, 'password_changed'))

@@ -1,7 +1,7 @@
 import { newPinCounts } from '../policies/next_step.ts'
 import { judgePin, type PinRefusal } from '../policies/pin_rules.ts'
 import type { Policy } from '../policies/policy.ts'
-import { type Account, accountState, type PinRecord } from './account.ts'
+import { type Account, accountState, isProtectedAlike, type PinRecord } from './account.ts'
 import { auditEntry } from './audit.ts'
 import { notice } from './notices.ts'
 import type { Deps, Origin } from './ports.ts'
@@ -62,7 +62,8 @@ export const definePin = async (
   const counts = newPinCounts(accountState(account, 'personal'), nowMs)
   return deps.store.transact(async (tables): Promise<DefinePinResult> => {
     // Of two tabs that both define one, the second must not silently win.
-    if (!(await tables.accounts.replacePin(sub, account.pin?.sealed ?? null, pin))) {
+    const alike = isProtectedAlike(account, await tables.accounts.bySub(sub))
+    if (!alike || !(await tables.accounts.replacePin(sub, account.pin?.sealed ?? null, pin))) {
       return { ok: false, reason: 'changed_meanwhile' }
     }
     await tables.accounts.setProtection(sub, 'pin')
@@ -80,7 +81,10 @@ export const definePin = async (
   })
 }
 
-/** The other choices of the first connection; false when the policy does not offer this one. */
+/**
+ * The other choices of the first connection; false when the policy does not offer this one, or
+ * when somebody has chosen, or defined a PIN, meanwhile.
+ */
 export const chooseProtection = async (
   deps: Deps,
   account: Account,
@@ -91,7 +95,10 @@ export const chooseProtection = async (
   if (!policy.protections.includes(protection)) {
     return false
   }
-  await deps.store.transact(async (tables) => {
+  return deps.store.transact(async (tables) => {
+    if (!isProtectedAlike(account, await tables.accounts.bySub(account.sub))) {
+      return false
+    }
     await tables.accounts.setProtection(account.sub, protection)
     await tables.audit.append(
       auditEntry(deps, {
@@ -101,6 +108,6 @@ export const chooseProtection = async (
         detail: { protection },
       }),
     )
+    return true
   })
-  return true
 }

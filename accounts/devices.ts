@@ -3,7 +3,7 @@ import { deviceState } from '../policies/device_trust.ts'
 import { truncateNetwork } from '../policies/network.ts'
 import type { DeviceState } from '../policies/next_step.ts'
 import { effectiveProtection, type Policy } from '../policies/policy.ts'
-import type { Account } from './account.ts'
+import { type Account, isProtectedAlike } from './account.ts'
 import { auditEntry } from './audit.ts'
 import { browserFamily } from './browser_family.ts'
 import { notice } from './notices.ts'
@@ -128,8 +128,9 @@ const makeRoom = async (
 }
 
 /**
- * Adds this browser to the person's recognised devices; the caller has checked that it may be.
- * Returns the cookie to set, null when the browser's own is good.
+ * Adds this browser to the person's recognised devices; the caller has checked that it may be, and
+ * nothing is added where that rested on what is no longer so. Returns the cookie to set, null when
+ * the browser's own is good.
  */
 export const addDevice = (
   deps: Deps,
@@ -143,6 +144,9 @@ export const addDevice = (
   const protection = effectiveProtection(policy, account.protection, account.pin !== null)
   const family = browserFamily(origin.userAgent)
   return deps.store.transact(async (tables) => {
+    if (!isProtectedAlike(account, await tables.accounts.bySub(account.sub))) {
+      return { cookie: null }
+    }
     const presented =
       origin.deviceToken === null
         ? null

@@ -6,6 +6,7 @@ import { type Account, identifierKey } from './account.ts'
 import { auditEntry } from './audit.ts'
 import { followBrowser, tokenHash } from './devices.ts'
 import type { Admission, Deps, HashLane, Origin, Presented } from './ports.ts'
+import { renewPassword } from './renew_hash.ts'
 
 /** What is hashed is bound to its owner, so that one person's hash is worth nothing at another's. */
 export const passwordOwner = (sub: string): string => `password:${sub}`
@@ -80,20 +81,18 @@ export const signIn = async (
   const browser = presented.kind === 'known' ? presented.browserId : null
   const admission = await deps.store.passwordTries.begin(subject, browser, network, nowMs)
   const why = obstacle(account, policies, admission, nowMs)
+  const secret = normalizePassword(typed.password)
+  const owner = passwordOwner(account?.sub ?? '')
+  const sealed = why === null ? (account?.password?.sealed ?? null) : null
   const checked = await deps.hasher
-    .verify(
-      normalizePassword(typed.password),
-      why === null ? (account?.password?.sealed ?? null) : null,
-      passwordOwner(account?.sub ?? ''),
-      lane,
-    )
+    .verify(secret, sealed, owner, lane)
     .catch(async (error: unknown) => {
       if (admission.admitted) {
         await deps.store.passwordTries.release(subject, admission.place)
       }
       throw error
     })
-  return deps.store.transact(async (tables): Promise<SignInResult> => {
+  const result = await deps.store.transact(async (tables): Promise<SignInResult> => {
     if (account === null || why !== null || !checked.right) {
       await tables.audit.append(
         auditEntry(deps, {
@@ -114,4 +113,8 @@ export const signIn = async (
     )
     return { ok: true, account, cookie }
   })
+  if (result.ok && checked.stale && sealed !== null) {
+    await renewPassword(deps, result.account.sub, lane, { secret, owner, stale: sealed })
+  }
+  return result
 }

@@ -2,7 +2,8 @@ import { truncateNetwork } from '../policies/network.ts'
 import { isBlockedPin, type Account } from './account.ts'
 import { auditEntry } from './audit.ts'
 import { notice } from './notices.ts'
-import type { Deps, Origin } from './ports.ts'
+import type { Deps, Origin, Presented } from './ports.ts'
+import { renewPin } from './renew_hash.ts'
 import { laneOf, presentedBrowser } from './sign_in.ts'
 
 export const pinOwner = (sub: string): string => `pin:${sub}`
@@ -13,6 +14,21 @@ export type PinResult =
   | { readonly ok: false; readonly reason: 'wrong'; readonly left: number }
 
 export const PIN_FORMAT = /^\d{4,12}$/
+
+/**
+ * Whose tries these are: a success clears those of its own browser only. A stale copy of the
+ * cookie is told from the browser it was copied from, or that one's success would clear its tries.
+ */
+const triedFrom = (presented: Presented, origin: Origin): string => {
+  switch (presented.kind) {
+    case 'known':
+      return presented.browserId
+    case 'stale':
+      return `copy:${presented.browserId}`
+    case 'unknown':
+      return `network:${truncateNetwork(origin.address)}`
+  }
+}
 
 /**
  * Checks the PIN of somebody whose password was proved. A try is reserved before anything is
@@ -37,18 +53,18 @@ export const verifyPin = async (
   const policies = await deps.store.policies.current()
   const limit = policies[account.userType].pin.tries
   const browserId = presented.kind === 'unknown' ? null : presented.browserId
-  const browser = browserId ?? `network:${truncateNetwork(origin.address)}`
+  const browser = triedFrom(presented, origin)
   const begun = await deps.store.pinTries.begin(sub, browser, limit, deps.clock())
   if (!begun.ok) {
     return begun
   }
-  const { right } = await deps.hasher
+  const { right, stale } = await deps.hasher
     .verify(typed, pin.sealed, pinOwner(sub), lane)
     .catch(async (error: unknown) => {
       await deps.store.pinTries.release(begun.tryId)
       throw error
     })
-  return deps.store.transact(async (tables): Promise<PinResult> => {
+  const result = await deps.store.transact(async (tables): Promise<PinResult> => {
     if (right) {
       await tables.pinTries.right(sub, begun.tryId, browser)
       await tables.audit.append(auditEntry(deps, { act: 'pin_right', sub, origin, browserId }))
@@ -64,4 +80,9 @@ export const verifyPin = async (
     await tables.audit.append(auditEntry(deps, { act: 'pin_blocked', ...refused }))
     return { ok: false, reason: 'blocked' }
   })
+  if (result.ok && stale) {
+    const proved = { secret: typed, owner: pinOwner(sub), stale: pin.sealed }
+    await renewPin(deps, sub, lane, proved)
+  }
+  return result
 }

@@ -24,7 +24,8 @@ export const localeOf = (ctx: Context, { uiLocales, account, fallback }: Wishes)
   known(ctx.cookies.get(COOKIE, { signed: false })) ??
   (typeof uiLocales === 'string' ? firstKnown(uiLocales.split(' ')) : null) ??
   account ??
-  known(ctx.acceptsLanguages([...LOCALES]) || undefined) ??
+  // A browser without a preference is given the first.
+  known(ctx.acceptsLanguages([fallback, ...LOCALES]) || undefined) ??
   fallback
 
 /** Keeps a clicked language for the pages to come, those after a form included. */

@@ -34,12 +34,13 @@ export const loginPage: StepPage<Step> = {
     if (absent.length > 0) {
       return show(step, identifier, absent)
     }
+    // The proof dates from before the account was read: what is voided meanwhile includes it.
+    const atMs = step.site.deps.clock()
     const result = await signIn(step.site.deps, { identifier, password }, step.origin)
     if (!result.ok) {
       return show(step, identifier, [{ code: 'login_refused' }])
     }
     setDeviceCookie(step, result.cookie)
-    const atMs = step.site.deps.clock()
     const login = {
       accountId: result.account.sub,
       ts: Math.floor(atMs / 1000),

@@ -63,6 +63,7 @@ export const pinPage: StepPage<PersonStep> = {
     if (answer.kind === 'refused') {
       return show(step, due, offer, [answer.error])
     }
+    const atMs = step.site.deps.clock()
     const result = await verifyPin(step.site.deps, step.account, pin, step.origin)
     if (!result.ok) {
       const { min_length: min, max_length: max } = step.policy.pin
@@ -83,7 +84,6 @@ export const pinPage: StepPage<PersonStep> = {
           )
       }
     }
-    const atMs = step.site.deps.clock()
     if (answer.kind === 'yes' && answer.vague) {
       const proved = { sub: step.account.sub, atMs, deviceAnswered: false, vagueName: answer.name }
       return finish({ pin: proved })

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { statSync } from 'node:fs'
+import { statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { DatabaseSync } from 'node:sqlite'
@@ -53,6 +53,14 @@ describe('the file', () => {
     for (const name of [DATABASE_FILE, `${DATABASE_FILE}-wal`]) {
       expect(statSync(join(folder, name)).mode & 0o777).toBe(0o600)
     }
+  })
+
+  it('left open to others is closed to them', async () => {
+    const folder = temporaryFolder()
+    const file = join(folder, DATABASE_FILE)
+    writeFileSync(file, '', { mode: 0o644 })
+    await temporaryStore({ dataFolder: folder })
+    expect(statSync(file).mode & 0o777).toBe(0o600)
   })
 
   it('says where it is when it cannot be opened', async () => {
@@ -160,7 +168,13 @@ describe('two writers', () => {
       }
     }, 5)
     onTestFinished(() => clearInterval(ticking))
-    await record(store, 'patient')
+    let runs = 0
+    await store.transact(async ({ accounts }) => {
+      runs += 1
+      await accounts.bySub('patient')
+      await accounts.insert('patient', person('patient'), NOW)
+    })
+    expect(runs).toBe(1)
     expect(turns).toBeGreaterThanOrEqual(5)
     expect(await store.accounts.bySub('patient')).not.toBeNull()
   })

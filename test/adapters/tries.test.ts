@@ -121,6 +121,15 @@ describe('password tries', () => {
     expect(admittedOf(await tryOften(store, 1, SCHOOL, NOW + FADE_MS))).toBe(1)
   })
 
+  it('that were made good do not count against the account', async () => {
+    const { store } = await temporaryStore()
+    for (let index = 0; index < ACCOUNT_FAILURES_MAX / 4; index += 1) {
+      await tryOften(store, 4, HOME)
+      await signIn(store, 'laptop', HOME)
+    }
+    expect(admittedOf(await tryOften(store, 1, SCHOOL))).toBe(1)
+  })
+
   it('remember where somebody succeeded when the failures are forgotten', async () => {
     const { store, purge } = await temporaryStore()
     await signIn(store, 'laptop', HOME)

@@ -12,7 +12,7 @@ const step = (page: Page): Promise<string | null> => page.getAttribute('main', '
 /** Types the digits on the keypad that the page shows. */
 const keyIn = async (page: Page, digits: string): Promise<void> => {
   for (const digit of digits) {
-    await page.click(`.keypad button:text-is("${digit}"):visible`)
+    await page.click(`[data-keypad] [data-digit="${digit}"]`)
   }
 }
 
@@ -28,12 +28,14 @@ describe('in a real browser, with the demonstration workspace', () => {
   const newPage = async (options: Parameters<Browser['newContext']>[0] = {}): Promise<Page> => {
     const context = await chromium.newContext({ locale: 'fr-FR', ...options })
     opened.push(context)
-    return context.newPage()
+    const page = await context.newPage()
+    page.setDefaultTimeout(8_000)
+    return page
   }
 
   const signIn = async (page: Page, identifier: string): Promise<void> => {
     await page.goto(workspace.url)
-    await page.click('main button[type=submit], main a[href*="sign-in"]')
+    await page.click('main button.primary')
     await page.fill('input[name=identifier]', identifier)
     await page.fill('input[name=password]', PASSWORD)
     await submit(page)
@@ -137,7 +139,7 @@ describe('in a real browser, with the demonstration workspace', () => {
 
     await page.click('[data-act=sign_out] button')
     await page.waitForSelector('main[data-page=home]')
-    await page.click('main button[type=submit], main a[href*="sign-in"]')
+    await page.click('main button.primary')
     await page.waitForSelector('main[data-step=login]')
   })
 
@@ -179,9 +181,9 @@ describe('in a real browser, with the demonstration workspace', () => {
     expect(await field.getAttribute('autocomplete')).toBe('one-time-code')
     expect(await field.getAttribute('type')).not.toBe('password')
     expect(await field.getAttribute('inputmode')).toBe('numeric')
-    const hidden = await field.evaluate((input) =>
-      // `-webkit-text-security` is the mask of a field that is no password.
-      getComputedStyle(input).getPropertyValue('-webkit-text-security'),
+    // The mask of a field that is no password. A text: this file is checked without the DOM.
+    const hidden = await page.evaluate(
+      "getComputedStyle(document.querySelector('input[name=pin]')).webkitTextSecurity",
     )
     expect(hidden).toBe('disc')
   })

@@ -84,6 +84,8 @@ export const openOffice = async (): Promise<Office> => {
   const environment = {
     PATH: process.env['PATH'],
     HOME: process.env['HOME'],
+    NODE_COMPILE_CACHE:
+      process.env['NODE_COMPILE_CACHE'] ?? join(tmpdir(), 'vestibule-compile-cache'),
     VESTIBULE_CONFIG: config,
   }
   const loaded = loadSettings({ env: { VESTIBULE_CONFIG: config }, cwd: folder })

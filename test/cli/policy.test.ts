@@ -100,8 +100,9 @@ describe('vestibule policy', () => {
     expect(await inForce()).toEqual(DEFAULT_POLICIES)
   })
 
-  it('says that a file is good, without keys or database', async () => {
+  it('says that a file is good, without settings, keys or database', async () => {
     office.file('good.yaml', 'policies: { student: { protections: [pin] } }')
+    office.file('vestibule.yaml', 'no settings: at all')
     const { code, stdout, stderr } = await office.vestibule('policy', 'check', 'good.yaml')
     expect([code, stderr]).toEqual([0, ''])
     expect(stdout).toContain('Good: policies for student')

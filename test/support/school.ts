@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import pino from 'pino'
+import pino, { type Logger } from 'pino'
 import { vi } from 'vitest'
 import { stringify } from 'yaml'
 import type { Account, Person } from '../../accounts/account.ts'
@@ -128,7 +128,10 @@ const personOf = (wishes: Partial<PersonWishes>): Person => {
  */
 export const startSchool = async (
   more: Record<string, unknown> = {},
-  { realClock = false }: { realClock?: boolean } = {},
+  {
+    realClock = false,
+    log = pino({ level: process.env['VESTIBULE_TEST_LOG'] ?? 'silent' }),
+  }: { realClock?: boolean; log?: Logger } = {},
 ): Promise<School> => {
   if (!realClock) {
     vi.useFakeTimers({ toFake: ['Date'] })
@@ -137,7 +140,6 @@ export const startSchool = async (
   const folder = mkdtempSync(join(tmpdir(), 'vestibule-'))
   const issuer = `http://127.0.0.1:${await freePort()}`
   const settings = settingsOf(folder, issuer, more)
-  const log = pino({ level: process.env['VESTIBULE_TEST_LOG'] ?? 'silent' })
   const clock = () => Date.now()
   let gateway = await startGateway(settings, { log, clock })
   const lane = { known: true, key: 'test' }
