@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 import { stringify } from 'yaml'
-import { type Child, startChild } from '../demo/child.ts'
+import { type Child, ROOT, startChild } from '../demo/child.ts'
 import { freePort } from '../demo/free_port.ts'
 
 const READY_MS = 30_000
@@ -105,8 +105,7 @@ export const openPremises = async (more: Record<string, unknown> = {}): Promise<
       name: command.join(' '),
       command,
       env: {
-        PATH: process.env['PATH'],
-        NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? join(tmpdir(), 'vestibule-cache'),
+        NODE_COMPILE_CACHE: join(ROOT, 'node_modules/.cache/node'),
         VESTIBULE_CONFIG: config,
         ...env,
       },

@@ -24,6 +24,9 @@ export interface Visitor {
 
 export const isArrived = ({ url }: Answer): boolean => url.href.startsWith(CALLBACK)
 
+/** `data-step` of a page. */
+export const stepOf = ({ text }: Answer): string => /data-step="([^"]*)"/.exec(text)?.[1] ?? ''
+
 export const verifier = randomBytes(32).toString('base64url')
 const challenge = createHash('sha256').update(verifier).digest('base64url')
 

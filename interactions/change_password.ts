@@ -1,9 +1,16 @@
-import { fullName } from '../accounts/account.ts'
-import { changePassword, type ChangePasswordResult } from '../accounts/change_password.ts'
+import { type ChangePasswordResult, changePassword } from '../accounts/change_password.ts'
 import type { NextStep } from '../policies/next_step.ts'
 import type { FormError, Pages } from '../views/pages.ts'
 import { missingFields } from './form.ts'
-import { type Answer, finish, formOf, type PersonStep, type StepPage, showPage } from './step.ts'
+import {
+  type Answer,
+  finish,
+  formOf,
+  type PersonStep,
+  personOf,
+  type StepPage,
+  showPage,
+} from './step.ts'
 
 type Due = Extract<NextStep, { step: 'change_password' }>
 
@@ -18,7 +25,7 @@ const show = (step: PersonStep, due: Due, errors: readonly FormError[] = []): An
     'change_password',
     {
       ...formOf(step, errors),
-      personName: fullName(step.account),
+      ...personOf(step),
       identifier: step.account.identifier,
       reason: REASON[due.reason],
       askCurrent: false,

@@ -1,10 +1,17 @@
-import { fullName } from '../accounts/account.ts'
-import { chooseProtection, definePin, type DefinePinResult } from '../accounts/define_pin.ts'
+import { chooseProtection, type DefinePinResult, definePin } from '../accounts/define_pin.ts'
 import type { NextStep } from '../policies/next_step.ts'
 import type { FormError, Pages } from '../views/pages.ts'
 import { type Fields, missingFields } from './form.ts'
 import { pinShape } from './pin_shape.ts'
-import { type Answer, finish, formOf, type PersonStep, type StepPage, showPage } from './step.ts'
+import {
+  type Answer,
+  finish,
+  formOf,
+  type PersonStep,
+  personOf,
+  type StepPage,
+  showPage,
+} from './step.ts'
 
 type Due = Extract<NextStep, { step: 'define_pin' }>
 type Choice = 'notification' | 'none'
@@ -19,9 +26,7 @@ const REASON: Record<Due['reason'], Model['reason']> = {
 
 /** What else the person may choose: only where nobody has decided for them. */
 const choicesOf = (step: PersonStep, due: Due): readonly Choice[] =>
-  due.reason === 'first_connection'
-    ? step.policy.protections.filter((each) => each !== 'pin')
-    : []
+  due.reason === 'first_connection' ? step.policy.protections.filter((each) => each !== 'pin') : []
 
 const show = (
   step: PersonStep,
@@ -33,7 +38,7 @@ const show = (
     'define_pin',
     {
       ...formOf(step, errors),
-      personName: fullName(step.account),
+      ...personOf(step),
       shape: pinShape(step),
       reason: REASON[due.reason],
       definePin: typed.definePin ?? true,
@@ -71,7 +76,9 @@ const choose = async (step: PersonStep, due: Due, fields: Fields): Promise<Answe
     ])
   }
   const { sub } = step.account
-  return finish({ define_pin: { sub, atMs: step.site.deps.clock(), counts: false, chosen: 'other' } })
+  return finish({
+    define_pin: { sub, atMs: step.site.deps.clock(), counts: false, chosen: 'other' },
+  })
 }
 
 /** First connection, an imposed PIN, one an application needs, or the replacement of a generated one. */

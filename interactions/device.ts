@@ -1,10 +1,17 @@
-import { fullName } from '../accounts/account.ts'
-import { effectiveProtection } from '../policies/policy.ts'
 import type { NextStep } from '../policies/next_step.ts'
+import { effectiveProtection } from '../policies/policy.ts'
 import type { DeviceOffer, FormError } from '../views/pages.ts'
 import { offerOf, readDeviceAnswer, rememberDevice } from './device_offer.ts'
 import { COOKIE_HELP_PATH } from './page.ts'
-import { type Answer, finish, formOf, type PersonStep, type StepPage, showPage } from './step.ts'
+import {
+  type Answer,
+  finish,
+  formOf,
+  type PersonStep,
+  personOf,
+  type StepPage,
+  showPage,
+} from './step.ts'
 
 type Due = Extract<NextStep, { step: 'device' }>
 
@@ -19,7 +26,7 @@ const show = (
         'device',
         {
           ...formOf(step, errors),
-          personName: fullName(step.account),
+          ...personOf(step),
           offer,
           protection:
             effectiveProtection(step.policy, step.account.protection, step.account.pin !== null) ??
@@ -53,7 +60,7 @@ export const devicePage: StepPage<PersonStep> = {
       return show(step, offerOf(step, { ticked: true, name }), [answer.error])
     }
     const questioned =
-      (anyDue as Due).reason === 'vague_name' || fields.text('vague_name') === answer.name
+      (anyDue as Due).reason === 'vague_name' || fields.text('vague_name') !== ''
     if (answer.vague && !questioned) {
       return show(step, offerOf(step, { ticked: true, vague: true, name: answer.name }))
     }

@@ -47,18 +47,15 @@ export const readDeviceAnswer = (step: PersonStep, fields: Fields): DeviceAnswer
   const cleaned = cleanName(fields.text('device_name'))
   if (!cleaned.ok) {
     const code = `device_name_${cleaned.reason}` as const
-    return { kind: 'refused', error: { field: 'device_name', code, params: { max: DEVICE_NAME_MAX } } }
+    return {
+      kind: 'refused',
+      error: { field: 'device_name', code, params: { max: DEVICE_NAME_MAX } },
+    }
   }
   return { kind: 'yes', name: cleaned.name, vague: isVagueName(cleaned.name) }
 }
 
 export const rememberDevice = async (step: PersonStep, name: string): Promise<void> => {
-  const { cookie } = await addDevice(
-    step.site.deps,
-    step.account,
-    step.policy,
-    name,
-    step.origin,
-  )
+  const { cookie } = await addDevice(step.site.deps, step.account, step.policy, name, step.origin)
   setDeviceCookie(step, cookie)
 }

@@ -6,10 +6,10 @@ import {
   type Answer,
   finish,
   formOf,
-  setDeviceCookie,
-  showPage,
   type Step,
   type StepPage,
+  setDeviceCookie,
+  showPage,
 } from './step.ts'
 
 const show = (step: Step, identifier: string, errors: readonly FormError[]): Answer =>

@@ -1,4 +1,4 @@
-import { fullName, isBlockedPin } from '../accounts/account.ts'
+import { isBlockedPin } from '../accounts/account.ts'
 import { verifyPin } from '../accounts/verify_pin.ts'
 import { PIN_TRIES_DEFAULT } from '../policies/lockout.ts'
 import type { NextStep } from '../policies/next_step.ts'
@@ -6,14 +6,18 @@ import type { DeviceOffer, FormError } from '../views/pages.ts'
 import { offerOf, readDeviceAnswer, rememberDevice } from './device_offer.ts'
 import { COOKIE_HELP_PATH, HELP_PATH } from './page.ts'
 import { pinShape } from './pin_shape.ts'
-import { type Answer, finish, formOf, type PersonStep, type StepPage, showPage } from './step.ts'
+import {
+  type Answer,
+  finish,
+  formOf,
+  type PersonStep,
+  personOf,
+  type StepPage,
+  showPage,
+} from './step.ts'
 
 const blocked = (step: PersonStep): Answer =>
-  showPage(
-    'pin_blocked',
-    { personName: fullName(step.account), helpHref: HELP_PATH, restartHref: '/' },
-    step.account,
-  )
+  showPage('pin_blocked', { ...personOf(step), helpHref: HELP_PATH }, step.account)
 
 const show = (
   step: PersonStep,
@@ -27,7 +31,7 @@ const show = (
     'pin',
     {
       ...formOf(step, errors),
-      personName: fullName(step.account),
+      ...personOf(step),
       shape: pinShape(step),
       // A passcode or PIN for an application alone does not make this a device to trust.
       device,
@@ -71,7 +75,9 @@ export const pinPage: StepPage<PersonStep> = {
         case 'blocked':
           return blocked(step)
         case 'format':
-          return show(step, due, offer, [{ field: 'pin', code: 'pin_format', params: { min, max } }])
+          return show(step, due, offer, [
+            { field: 'pin', code: 'pin_format', params: { min, max } },
+          ])
         case 'busy':
           return show(step, due, offer, [{ code: 'try_again' }])
         case 'wrong':

@@ -59,8 +59,9 @@ export const showPortal = async (ctx: Context, site: Site): Promise<void> => {
     return
   }
   const notices = await site.deps.store.notices.list(account.sub, NOTICES_SHOWN)
-  const applications = [...site.applications.values()].flatMap(({ name, href, logoUrl, userTypes }) =>
-    href !== null && userTypes.has(account.userType) ? [{ name, href, logoUrl }] : [],
+  const applications = [...site.applications.values()].flatMap(
+    ({ name, href, logoUrl, userTypes }) =>
+      href !== null && userTypes.has(account.userType) ? [{ name, href, logoUrl }] : [],
   )
   sendPage(
     ctx,

@@ -4,8 +4,10 @@ import { AppError } from '../accounts/errors.ts'
 import { sendAsset } from './assets.ts'
 import { showCookieHelp, showHelp } from './help.ts'
 import { showStep, submitStep } from './interaction.ts'
+import { leave } from './other_account.ts'
 import { PORTAL_RETURN_PATH, returnToPortal, showPortal } from './portal.ts'
 import type { Site } from './site.ts'
+import { OTHER_ACCOUNT } from './step.ts'
 
 type Handler = (ctx: Context, site: Site, params: Record<string, string>) => Promise<void> | void
 
@@ -14,6 +16,11 @@ const ROUTES: readonly (readonly ['get' | 'post', string, Handler])[] = [
   ['get', '/', showPortal],
   ['get', PORTAL_RETURN_PATH, returnToPortal],
   ['get', '/interaction/:uid', (ctx, site, { uid = '' }) => showStep(ctx, site, uid)],
+  [
+    'post',
+    `/interaction/:uid/${OTHER_ACCOUNT}`,
+    (ctx, site, { uid = '' }) => leave(ctx, site, uid),
+  ],
   [
     'post',
     '/interaction/:uid/:step',

@@ -1,10 +1,10 @@
 import type { Context } from 'koa'
-import type { Account } from '../accounts/account.ts'
+import { type Account, fullName } from '../accounts/account.ts'
 import { AppError } from '../accounts/errors.ts'
 import type { Origin } from '../accounts/ports.ts'
 import type { NextStep, Situation } from '../policies/next_step.ts'
 import type { Policy } from '../policies/policy.ts'
-import type { FormError, PageName, Pages } from '../views/pages.ts'
+import type { FormError, PageName, Pages, Person } from '../views/pages.ts'
 import { csrfToken } from './csrf.ts'
 import type { Fields } from './form.ts'
 import { originOf } from './origin.ts'
@@ -28,6 +28,8 @@ export interface PersonStep extends Step {
   readonly account: Account
   readonly policy: Policy
   readonly situation: Situation
+  /** The session is not open yet: it may be left for another account's. */
+  readonly mayLeave: boolean
 }
 
 export type Answer =
@@ -38,7 +40,11 @@ export type Answer =
   /** Results by step, merged with those of the pages before; see the OP's interaction results. */
   | { readonly kind: 'finished'; readonly result: Readonly<Record<string, unknown>> }
 
-export const showPage = <P extends PageName>(page: P, model: Pages[P], account?: Account): Answer => ({
+export const showPage = <P extends PageName>(
+  page: P,
+  model: Pages[P],
+  account?: Account,
+): Answer => ({
   kind: 'page',
   send: ({ ctx, site, params, uid }) =>
     sendPage(ctx, site, page, model, {
@@ -69,6 +75,19 @@ export const formOf = (
   action: `${interactionPath(step.uid)}/${step.name}`,
   csrf: csrfToken(step.site, step.uid, step.name),
   errors,
+})
+
+export const OTHER_ACCOUNT = 'other_account'
+
+/** Who is signing in, for every page after the first proof. */
+export const personOf = (step: PersonStep): Person => ({
+  personName: fullName(step.account),
+  otherAccount: step.mayLeave
+    ? {
+        action: `${interactionPath(step.uid)}/${OTHER_ACCOUNT}`,
+        csrf: csrfToken(step.site, step.uid, OTHER_ACCOUNT),
+      }
+    : undefined,
 })
 
 type Interaction = Awaited<ReturnType<Site['provider']['interactionDetails']>>
@@ -147,7 +166,13 @@ export const loadStep = async (
   })
   return {
     step,
-    person: { ...step, account, policy: situation.policy, situation },
+    person: {
+      ...step,
+      account,
+      policy: situation.policy,
+      situation,
+      mayLeave: !site.isOpen(session),
+    },
     due: next,
   }
 }

@@ -36,7 +36,7 @@ const portalClient = (issuer: string): ClientMetadata => ({
 })
 
 /** Settings of ours that are no client metadata. */
-const OURS = ['pkce', 'least_acr', 'user_types', 'claims', 'client_secret_file', 'client_secret_env']
+const OURS = ['pkce', 'least_acr', 'user_types', 'claims']
 
 const metadataOf = (application: Application): ClientMetadata =>
   Object.fromEntries(

@@ -141,11 +141,16 @@ export const useMiddleware = (parts: Parts): void => {
   }
 }
 
+/** A request line may name a host too: `GET http://host/path` (RFC 9112 §3.2.2). */
+const HOST_OF_TARGET = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i
+
 /**
- * Every address that the gateway writes starts with the issuer, whatever the `Host` and
- * `X-Forwarded-*` of a request say: they are replaced before anything reads them.
+ * Every address that the gateway writes starts with the issuer, whatever the request line, `Host`
+ * and `X-Forwarded-*` say: they are replaced before anything reads them.
  */
 export const pinHost = (request: IncomingMessage, issuer: URL): void => {
+  const target = (request.url ?? '').replace(HOST_OF_TARGET, '')
+  request.url = target.startsWith('/') ? target : `/${target}`
   request.headers.host = issuer.host
   request.headers['x-forwarded-proto'] = issuer.protocol.slice(0, -1)
   delete request.headers['x-forwarded-host']

@@ -1,4 +1,3 @@
-import process from 'node:process'
 import { AppError } from '../accounts/errors.ts'
 import { loadSettings, processEnvironment } from './settings.ts'
 import { startGateway } from './wire.ts'

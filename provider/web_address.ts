@@ -25,7 +25,10 @@ export function isHttpsAddress(text: string): boolean {
   return isWebAddress(text) && URL.parse(text)?.protocol === 'https:'
 }
 
-/** What is wrong with an issuer identifier, or undefined (OpenID Connect Discovery §3). */
+/**
+ * What is wrong with an issuer identifier, or undefined (OpenID Connect Discovery §3). Our pages
+ * are at the root of their host, so an issuer has no path.
+ */
 export function issuerFault(text: string): string | undefined {
   const url = URL.parse(text)
   if (url === null || !/^https?:$/.test(url.protocol)) {
@@ -35,9 +38,8 @@ export function issuerFault(text: string): string | undefined {
     return 'must begin with https:// (plain http only for localhost, 127.0.0.0/8 and [::1])'
   }
   // `url.search` and `url.hash` are empty for a lone `?` or `#`; comparing the text is not fooled.
-  const normal = `${url.origin}${url.pathname.replace(/\/+$/, '')}`
-  return text === normal
+  return text === url.origin
     ? undefined
-    : 'must have no slash at the end, query, fragment, user name, capitals or usual port: ' +
-        `write ${normal}`
+    : 'must have no path, slash at the end, query, fragment, user name, capitals or usual port: ' +
+        `write ${url.origin} (the gateway needs a host name of its own)`
 }

@@ -140,14 +140,15 @@ describe('a file of people', () => {
     expect(JSON.stringify(entries)).not.toMatch(/abc-123|Martin|lea\.martin/)
   })
 
-  it('can be imported by two at once: each person is there once', async () => {
-    const lines = Array.from({ length: 60 }, (_, i) => `E${i},p${i},student,A,B`)
-    const [one, two] = await Promise.all([
-      office.import(people(...lines)),
-      office.import(people(...lines)),
-    ])
+  it('can be imported by two at once: each person is there once, with their password', async () => {
+    const lines = Array.from({ length: 60 }, (_, i) => `E${i},p${i},student,A,B,abc-${i}`)
+    const text = csv(`${HEADER},password`, ...lines)
+    const [one, two] = await Promise.all([office.import(text), office.import(text)])
     expect(one.report.added + two.report.added).toBe(60)
     expect(one.report.unchanged + two.report.unchanged).toBe(60)
+    for (const i of [0, 30, 59]) {
+      expect(await office.isPassword(`p${i}`, `abc-${i}`)).toBe(true)
+    }
   })
 })
 
@@ -249,6 +250,17 @@ describe('a line is rejected alone, with its number and the reason', () => {
       '13: external_id "A" is on line 2 already',
       '14: identifier "A" is on line 2 already',
     ])
+  })
+
+  it.each([
+    ['password', 'Canary-\u0007'],
+    ['password', 'Canary'.repeat(50)],
+    ['personal_password', 'Canary-\u0007'],
+  ])('for its %s, without showing it', (column, secret) => {
+    const [identifier, user_type, given_name, family_name] = ['a', 'teacher', 'A', 'B']
+    const cells = { identifier, user_type, given_name, family_name, [column]: secret }
+    const read = readPeopleRow({ line: 2, cells })
+    expect(read.ok ? '' : read.reason).toMatch(new RegExp(`^${column} [^C]+$`))
   })
 
   it('whatever is in its cells, without a word of the password', () => {

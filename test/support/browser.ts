@@ -38,6 +38,8 @@ export interface BrowserOptions {
   /** Address as a trusted proxy would report it. */
   readonly address?: string
   readonly jar?: CookieJar
+  /** Where requests really go: the gateway behind the proxy that the origin stands for. */
+  readonly via?: string
 }
 
 const REDIRECTS_MAX = 15
@@ -94,7 +96,8 @@ export const createBrowser = (origin: string, options: BrowserOptions = {}): Bro
     for (const [name, value] of new Headers(init.headers)) {
       headers.set(name, value)
     }
-    const response = await fetch(url, { ...init, headers, redirect: 'manual' })
+    const target = new URL(url.href.replace(origin, options.via ?? origin))
+    const response = await fetch(target, { ...init, headers, redirect: 'manual' })
     for (const cookie of response.headers.getSetCookie()) {
       await jar.setCookie(cookie, url.href)
     }

@@ -27,6 +27,8 @@ export const CALLBACK = 'http://127.0.0.1:9/callback'
 
 export interface School {
   readonly issuer: string
+  /** Where it listens; not the issuer behind a proxy that speaks https. */
+  readonly address: string
   readonly gateway: Gateway
   readonly settings: Settings
   readonly dataFolder: string
@@ -64,10 +66,10 @@ const freePort = (): Promise<number> =>
     })
   })
 
-const SECRET = 'a-secret-of-the-application-for-tests'
+export const SECRET = 'a-secret-of-the-application-for-tests'
 
 /** Applications of every test school; the settings of a test add to or replace them. */
-const APPLICATIONS = [
+export const APPLICATIONS = [
   {
     client_id: 'ent',
     client_name: 'ENT',
@@ -138,8 +140,9 @@ export const startSchool = async (
     vi.setSystemTime(MONDAY_MORNING)
   }
   const folder = mkdtempSync(join(tmpdir(), 'vestibule-'))
-  const issuer = `http://127.0.0.1:${await freePort()}`
-  const settings = settingsOf(folder, issuer, more)
+  const address = `http://127.0.0.1:${await freePort()}`
+  const settings = settingsOf(folder, address, more)
+  const { issuer } = settings
   const clock = () => Date.now()
   let gateway = await startGateway(settings, { log, clock })
   const lane = { known: true, key: 'test' }
@@ -185,12 +188,13 @@ export const startSchool = async (
 
   return {
     issuer,
+    address,
     settings,
     dataFolder: settings.data,
     get gateway() {
       return gateway
     },
-    browser: (options) => createBrowser(issuer, options),
+    browser: (options) => createBrowser(issuer, { via: address, ...options }),
     application: (clientId = 'ent') => registerRelyingParty(issuer, clientId, SECRET, CALLBACK),
     person,
     account,
