@@ -10,6 +10,7 @@ import { notice } from './notices.ts'
 import type { Deps, Device, Origin, Tables } from './ports.ts'
 
 const TOKEN_BYTES = 32
+const DAY_MS = 24 * 3_600_000
 
 /** What the browser keeps is random; the store keeps its SHA-256 only. */
 export const tokenHash = (token: string): string =>
@@ -174,5 +175,19 @@ export const addDevice = (
       auditEntry(deps, { act: 'device_added', sub: account.sub, origin, browserId }),
     )
     return { cookie: known === null ? token : null }
+  })
+}
+
+/** Largest lifetime that a policy may give a device: a browser keeps its cookie as long. */
+export const DEVICE_LIFETIME_DAYS_MAX = 365
+
+/** Forgets devices past the longest lifetime that any policy gives them, and cookies past use. */
+export const purgeDevices = async (deps: Deps): Promise<number> => {
+  const policies = Object.values(await deps.store.policies.current())
+  const days = Math.max(...policies.map((policy) => policy.devices.lifetime_days))
+  const nowMs = deps.clock()
+  return deps.store.devices.purge({
+    cookiesMs: nowMs - DEVICE_LIFETIME_DAYS_MAX * DAY_MS,
+    devicesMs: nowMs - days * DAY_MS,
   })
 }

@@ -1,5 +1,5 @@
 import { AppError } from './errors.ts'
-import type { Clock, HashLane } from './ports.ts'
+import type { Clock, HashLane, HashPlace } from './ports.ts'
 
 export interface HashQueueOptions {
   /** Works under way at once. They and token signing share four threads: leave it one. */
@@ -13,11 +13,15 @@ export interface HashQueueOptions {
 
 /** Bounds expensive work, and shares it out so that nobody's flood keeps others waiting. */
 export interface HashQueue {
-  /** Throws `AppError('busy')`, with the seconds to wait, where `run` would. */
-  assertRoom(lane: HashLane): void
+  /**
+   * Keeps a place for one work to come, so that whoever reads or counts beforehand does it for
+   * nothing. Throws `AppError('busy')`, with the seconds to wait, where `run` would.
+   */
+  reserve(lane: HashLane): HashPlace
   /**
    * Does `work` when its turn comes, and passes on what it gives or throws. Rejects at once with
-   * `AppError('busy')` where the lane, or this browser or network's part of it, is full.
+   * `AppError('busy')` where the lane, or this browser or network's part of it, is full; never
+   * for a place that is reserved, which it uses up.
    */
   run<T>(lane: HashLane, work: () => Promise<T>): Promise<T>
 }
@@ -34,7 +38,10 @@ const NEWEST_WEIGHT = 1 / 8
 type Start = () => void
 
 interface Lane {
+  /** Works that wait; places kept for others count for `hasRoom` only. */
   size(): number
+  /** Keeps `places` more, or fewer, for works to come. */
+  keep(key: string, places: 1 | -1): void
   hasRoom(key: string): boolean
   add(key: string, start: Start): void
   take(): Start | undefined
@@ -84,17 +91,34 @@ export function createHashQueue(options: HashQueueOptions): HashQueue {
     return Math.min(Math.max(seconds, 1), RETRY_AFTER_SECONDS_MAX)
   }
 
+  const reserved = new WeakMap<HashLane, HashPlace>()
+
   const assertRoom = (place: HashLane): void => {
     if (laneOf(place).hasRoom(place.key)) return
     const message = `no room to hash for ${place.known ? 'a known browser' : 'others'}`
     throw new AppError('busy', message, { retryAfterSeconds: retryAfterSeconds() })
   }
 
+  const reserve = (lane: HashLane): HashPlace => {
+    assertRoom(lane)
+    laneOf(lane).keep(lane.key, 1)
+    const place: HashPlace = {
+      ...lane,
+      leave: () => {
+        if (reserved.delete(place)) laneOf(lane).keep(lane.key, -1)
+      },
+    }
+    reserved.set(place, place)
+    return place
+  }
+
   return {
-    assertRoom,
+    reserve,
     run: <T>(place: HashLane, work: () => Promise<T>) =>
       new Promise<T>((resolve) => {
-        assertRoom(place)
+        const kept = reserved.get(place)
+        if (kept === undefined) assertRoom(place)
+        else kept.leave()
         laneOf(place).add(place.key, () => resolve(perform(work)))
         startNext()
       }),
@@ -112,9 +136,19 @@ function createLane(sizeMax: number, perKeyMax: number): Lane {
   // A map keeps the order of insertion: the first key is the next to be served.
   const byKey = new Map<string, Start[]>()
   let size = 0
+  const keptByKey = new Map<string, number>()
+  let kept = 0
+  const ofKey = (key: string): number =>
+    (byKey.get(key)?.length ?? 0) + (keptByKey.get(key) ?? 0)
   return {
     size: () => size,
-    hasRoom: (key) => size < sizeMax && (byKey.get(key)?.length ?? 0) < perKeyMax,
+    keep(key, places) {
+      const left = (keptByKey.get(key) ?? 0) + places
+      if (left === 0) keptByKey.delete(key)
+      else keptByKey.set(key, left)
+      kept += places
+    },
+    hasRoom: (key) => size + kept < sizeMax && ofKey(key) < perKeyMax,
     add(key, start) {
       const waiting = byKey.get(key)
       if (waiting === undefined) byKey.set(key, [start])

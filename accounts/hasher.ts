@@ -61,7 +61,7 @@ export function createHasher(options: HasherOptions): MeasuredHasher {
     })
 
   return {
-    assertRoom: (lane) => queue.assertRoom(lane),
+    reserve: (lane) => queue.reserve(lane),
     async hash(secret, owner, lane) {
       const salt = random.bytes(SALT_BYTES)
       const result = await counted(header, lane, () => rawHash(secret, salt, parameters))

@@ -149,8 +149,11 @@ export interface DeviceStore {
   staleCopyUsed(browserId: string, sub: string, nowMs: number): Promise<boolean>
   /** The good copy was used by this person. */
   goodCopyUsed(browserId: string, sub: string): Promise<void>
-  /** Cookies and devices past `beforeMs`. Returns how many devices went. */
-  purge(beforeMs: number): Promise<number>
+  /**
+   * Forgets cookies last used, and devices added, before these times (ms). Returns how many
+   * devices went.
+   */
+  purge(before: { readonly cookiesMs: number; readonly devicesMs: number }): Promise<number>
 }
 
 export type NoticeCode =
@@ -241,10 +244,19 @@ export interface HashLane {
   readonly key: string
 }
 
+/** A place kept in the queue for one hash, used up by it. */
+export interface HashPlace extends HashLane {
+  /** Gives it back unused; nothing happens once it is used. */
+  leave(): void
+}
+
 /** Hashes secrets. Throws `AppError('busy')` when the queue is full. */
 export interface Hasher {
-  /** Throws `AppError('busy')` while this lane is full, before anything is counted or read. */
-  assertRoom(lane: HashLane): void
+  /**
+   * Keeps a place for one hash, before anything is counted or read for it. Throws
+   * `AppError('busy')` while this lane is full.
+   */
+  reserve(lane: HashLane): HashPlace
   /** argon2id, sealed under the current pepper and bound to `owner`. */
   hash(secret: string, owner: string, lane: HashLane): Promise<string>
   /**

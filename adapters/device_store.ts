@@ -70,12 +70,15 @@ const staleCopyUsed = async (
   return found?.good_used_since === 1
 }
 
-const purge = async (db: Db, beforeMs: number): Promise<number> => {
-  await db.deleteFrom('browser_tokens').where('used_at', '<', beforeMs).execute()
-  await db.deleteFrom('browser_copies').where('stale_used_at', '<', beforeMs).execute()
+const purge: (db: Db, before: Parameters<DeviceStore['purge']>[0]) => Promise<number> = async (
+  db,
+  { cookiesMs, devicesMs },
+) => {
+  await db.deleteFrom('browser_tokens').where('used_at', '<', cookiesMs).execute()
+  await db.deleteFrom('browser_copies').where('stale_used_at', '<', cookiesMs).execute()
   const { numDeletedRows } = await db
     .deleteFrom('devices')
-    .where('added_at', '<', beforeMs)
+    .where('added_at', '<', devicesMs)
     .executeTakeFirst()
   return Number(numDeletedRows)
 }
@@ -133,6 +136,6 @@ export const createDeviceStore = ({ db, atomically }: Sql): DeviceStore => {
         .where('sub', '=', sub)
         .execute()
     },
-    purge: (beforeMs) => atomically((tx) => purge(tx, beforeMs)),
+    purge: (before) => atomically((tx) => purge(tx, before)),
   }
 }

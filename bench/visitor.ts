@@ -86,7 +86,11 @@ export const createVisitor = (issuer: string, address: string, agent: Agent): Vi
         ...(body === null ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
       }
       const outgoing = request(url, { agent, method: body === null ? 'GET' : 'POST', headers })
-      outgoing.once('error', reject)
+      outgoing.once('error', (error: NodeJS.ErrnoException) => {
+        // The gateway ended an idle connection just as it was used again: browsers ask anew.
+        if (outgoing.reusedSocket && error.code === 'ECONNRESET') resolve(send(url, body, from))
+        else reject(error)
+      })
       outgoing.once('response', resolve)
       outgoing.end(body ?? undefined)
     })

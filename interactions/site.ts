@@ -52,9 +52,5 @@ export interface Site {
   readonly timeZone: string
 }
 
-/** Largest policy lifetime: a browser keeps its cookie as long as any of its people may need it. */
-const DEVICE_COOKIE_DAYS = 365
-export const DEVICE_COOKIE_MS = DEVICE_COOKIE_DAYS * 24 * 3_600_000
-
 export const deviceCookieName = (secure: boolean): string =>
   secure ? '__Host-vestibule_device' : 'vestibule_device'

@@ -1,5 +1,6 @@
 import type { Context } from 'koa'
 import { type Account, fullName } from '../accounts/account.ts'
+import { DEVICE_LIFETIME_DAYS_MAX } from '../accounts/devices.ts'
 import { AppError } from '../accounts/errors.ts'
 import type { Origin } from '../accounts/ports.ts'
 import type { NextStep, Situation } from '../policies/next_step.ts'
@@ -9,7 +10,7 @@ import { csrfToken } from './csrf.ts'
 import type { Fields } from './form.ts'
 import { originOf } from './origin.ts'
 import { sendPage } from './page.ts'
-import { DEVICE_COOKIE_MS, deviceCookieName, type Site } from './site.ts'
+import { deviceCookieName, type Site } from './site.ts'
 
 /** One step of a sign-in, as its page is given it. */
 export interface Step {
@@ -202,7 +203,7 @@ export const setDeviceCookie = (step: Step, token: string | null): void => {
     sameSite: 'lax',
     secure: site.secureCookies,
     path: '/',
-    maxAge: DEVICE_COOKIE_MS,
+    maxAge: DEVICE_LIFETIME_DAYS_MAX * 24 * 3_600_000,
     overwrite: true,
   })
 }

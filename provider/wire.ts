@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Provider } from 'oidc-provider'
 import pino, { type Logger } from 'pino'
+import { purgeDevices } from '../accounts/devices.ts'
 import { createHasher, type MeasuredHasher } from '../accounts/hasher.ts'
 import { createHashQueue } from '../accounts/hash_queue.ts'
 import type { Clock, Deps, Random } from '../accounts/ports.ts'
@@ -211,6 +212,7 @@ export const startGateway = async (
   const purge = setInterval(() => {
     core.opened
       .purge(core.deps.clock())
+      .then(() => purgeDevices(core.deps))
       .catch((error: unknown) => log.error({ err: error }, 'purge failed'))
   }, PURGE_EVERY_MS)
   purge.unref()

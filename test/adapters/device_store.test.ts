@@ -244,7 +244,7 @@ describe('devices', () => {
     await devices.newBrowser({ tokenHash: 'old', browserId: 'a' }, NOW - 2)
     await devices.newBrowser({ tokenHash: 'used', browserId: 'b' }, NOW - 2)
     await devices.use('used', { tokenHash: 'next', browserId: 'c' }, NOW)
-    expect(await devices.purge(NOW)).toBe(1)
+    expect(await devices.purge({ cookiesMs: NOW, devicesMs: NOW })).toBe(1)
     expect((await devices.list('lea')).map(({ id }) => id)).toEqual(['2'])
     expect((await devices.present('old')).kind).toBe('unknown')
     expect((await devices.present('used')).kind).toBe('known')

@@ -99,7 +99,10 @@ describe('whatever a request says of the host', () => {
     ['Host', { host: 'thief.example' }],
     ['X-Forwarded-Host', { 'x-forwarded-host': 'thief.example', 'x-forwarded-proto': 'gopher' }],
     ['Forwarded', { forwarded: 'host=thief.example;proto=gopher' }],
-    ['X-Original-Host', { 'x-original-host': 'thief.example', 'x-original-url': '//thief.example' }],
+    [
+      'X-Original-Host',
+      { 'x-original-host': 'thief.example', 'x-original-url': '//thief.example' },
+    ],
   ]
   const query = new URLSearchParams({
     client_id: 'ent',
@@ -109,7 +112,13 @@ describe('whatever a request says of the host', () => {
     code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM',
     code_challenge_method: 'S256',
   })
-  const PAGES = ['/.well-known/openid-configuration', `/auth?${query}`, '/', '/session/end', '/none']
+  const PAGES = [
+    '/.well-known/openid-configuration',
+    `/auth?${query}`,
+    '/',
+    '/session/end',
+    '/none',
+  ]
 
   it.each(LIES)('%s changes no address in documents, redirects and pages', async (_, headers) => {
     for (const page of PAGES) {

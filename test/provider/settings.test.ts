@@ -281,7 +281,6 @@ describe('the address of the gateway', () => {
 
   it.each([
     'https://a.example',
-    'https://a.example/login',
     'https://a.example:8443',
     'https://[::1]',
   ])('may be %s', (issuer) => {

@@ -86,17 +86,20 @@ const settingsOf = (folder: string, issuer: string, more: Record<string, unknown
   const file = join(folder, 'vestibule.yaml')
   writeFileSync(
     file,
-    stringify({
-      issuer,
-      listen: new URL(issuer).host,
-      data: join(folder, 'data'),
-      school: { name: 'Collège des Tilleuls', support: { mail: 'aide@tilleuls.example' } },
-      trusted_proxies: ['127.0.0.0/8'],
-      internal_networks: ['127.0.0.0/8'],
-      hashing: { memory_kib: 1024, iterations: 1, concurrency: 2, insecure_for_tests: true },
-      applications: APPLICATIONS,
-      ...more,
-    }),
+    stringify(
+      {
+        issuer,
+        listen: new URL(issuer).host,
+        data: join(folder, 'data'),
+        school: { name: 'Collège des Tilleuls', support: { mail: 'aide@tilleuls.example' } },
+        trusted_proxies: ['127.0.0.0/8'],
+        internal_networks: ['127.0.0.0/8'],
+        hashing: { memory_kib: 1024, iterations: 1, concurrency: 2, insecure_for_tests: true },
+        applications: APPLICATIONS,
+        ...more,
+      },
+      { aliasDuplicateObjects: false },
+    ),
   )
   const loaded = loadSettings({ env: { VESTIBULE_CONFIG: file }, cwd: folder })
   if (!loaded.ok) {

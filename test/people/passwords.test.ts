@@ -1,0 +1,264 @@
+import { randomBytes } from 'node:crypto'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Browser } from '../support/browser.ts'
+import type { RelyingParty } from '../support/relying_party.ts'
+import { DAY_MS, PASSWORD, PIN, type School, startSchool } from '../support/school.ts'
+import { acts, devicesOf, enter, errorsOf, noticesOf, reopen } from './acts.ts'
+
+const NEXT = 'Nuage-Boussole-31'
+
+let school: School
+let application: RelyingParty
+beforeAll(async () => {
+  school = await startSchool()
+  application = await school.application()
+})
+afterAll(() => school.stop())
+
+const change = (browser: Browser, password: string, confirmation = password) =>
+  browser.submit({ new_password: password, confirm_password: confirmation })
+
+const REFUSED = /We could not sign you in/
+
+describe('a password that was handed out', () => {
+  for (const passwordOrigin of ['temporary', 'initial'] as const) {
+    it(`(${passwordOrigin}) is changed at its first use, once`, async () => {
+      const identifier = `handed.${passwordOrigin}`
+      const { sub } = await school.person({ identifier, passwordOrigin, protection: 'none' })
+      const browser = school.browser()
+      expect((await enter(application, browser, identifier)).step).toBe('change_password')
+      expect(browser.view.text).toContain('Your password was temporary.')
+      await change(browser, NEXT)
+      expect(browser.view.step).toBe('callback')
+      expect(await noticesOf(school, sub)).toEqual(['password_changed'])
+      expect(await acts(school, sub)).toContain('password_changed')
+
+      await enter(application, school.browser(), identifier)
+      const old = school.browser()
+      await enter(application, old, identifier)
+      expect(errorsOf(old.view)[0]).toMatch(REFUSED)
+      const renewed = school.browser()
+      await enter(application, renewed, identifier, { password: NEXT })
+      expect(renewed.view.step).toBe('callback')
+    })
+
+    it(`(${passwordOrigin}) lapses when nobody has used it for 30 days`, async () => {
+      const identifier = `lapsing.${passwordOrigin}`
+      await school.person({ identifier, passwordOrigin, protection: 'none' })
+      school.later(30 * DAY_MS - 1)
+      const browser = school.browser()
+      expect((await enter(application, browser, identifier)).step).toBe('change_password')
+      school.later(1)
+      const late = school.browser()
+      expect((await enter(application, late, identifier)).step).toBe('login')
+      expect(errorsOf(late.view)[0]).toMatch(REFUSED)
+    })
+  }
+})
+
+describe('a password that the school wants changed', () => {
+  it('is changed before anything opens', async () => {
+    await school.person({ identifier: 'p.flagged', mustChange: true, protection: 'none' })
+    const browser = school.browser()
+    await enter(application, browser, 'p.flagged')
+    expect(browser.view.step).toBe('change_password')
+    expect(browser.view.text).toContain('Your school asks you to change your password.')
+    expect((await browser.open('/')).step).toBe('change_password')
+    expect((await application.start(browser)).step).toBe('change_password')
+    await change(browser, NEXT)
+    expect(browser.view.step).toBe('callback')
+  })
+
+  it('comes after the PIN, and before a PIN is defined', async () => {
+    await school.person({ identifier: 'p.after', mustChange: true, pin: PIN })
+    const browser = school.browser()
+    expect((await enter(application, browser, 'p.after')).step).toBe('pin')
+    await browser.submit({ pin: PIN })
+    expect(browser.view.step).toBe('change_password')
+
+    await school.person({ identifier: 'p.before', mustChange: true })
+    const first = school.browser()
+    expect((await enter(application, first, 'p.before')).step).toBe('change_password')
+    await change(first, NEXT)
+    expect(first.view.step).toBe('define_pin')
+  })
+
+  it('leaves recognised devices as they are', async () => {
+    const { sub } = await school.person({ identifier: 'p.devices', pin: PIN })
+    const browser = school.browser()
+    await enter(application, browser, 'p.devices')
+    await browser.submit({ pin: PIN, remember_device: 'yes', device_name: 'Room 201' })
+    const { store } = school.gateway.core.deps
+    const { password } = await school.account('p.devices')
+    if (password !== null) {
+      await store.accounts.setPassword(sub, { ...password, mustChange: true })
+    }
+    await reopen(browser)
+    expect((await enter(application, browser, 'p.devices')).step).toBe('change_password')
+    await change(browser, NEXT)
+    expect(browser.view.step).toBe('callback')
+    expect(await devicesOf(school, sub)).toEqual(['Room 201'])
+    await reopen(browser)
+    await enter(application, browser, 'p.devices', { password: NEXT })
+    expect(browser.view.step).toBe('callback')
+  })
+})
+
+describe('a password that grows old', () => {
+  it('is changed once the policy forces it, and never otherwise', async () => {
+    await school.policies({
+      staff: { passwords: { force_change_at_expiration: true, max_lifetime_days: 180 } },
+    })
+    await school.person({ identifier: 'p.old', userType: 'staff', protection: 'none' })
+    await school.person({ identifier: 'p.old.teacher', protection: 'none' })
+    school.later(179 * DAY_MS)
+    expect((await enter(application, school.browser(), 'p.old')).step).toBe('callback')
+    school.later(DAY_MS)
+    const browser = school.browser()
+    expect((await enter(application, browser, 'p.old')).step).toBe('change_password')
+    expect(browser.view.text).toContain('Your password is too old.')
+    await change(browser, NEXT)
+    expect(browser.view.step).toBe('callback')
+    school.later(400 * DAY_MS)
+    const teacher = school.browser()
+    expect((await enter(application, teacher, 'p.old.teacher')).step).toBe('callback')
+  })
+})
+
+describe('a new password is refused, and the page says why', () => {
+  const REASONS: readonly (readonly [typed: string, reason: string])[] = [
+    ['Nuage-31', 'This password is too short. Use at least 12 characters.'],
+    ['aaaaaaaaaaaa', 'Many people use this password.'],
+    ['azertyuiop2026', 'Many people use this password.'],
+    ['628193047561', 'A password of digits only is too easy to guess.'],
+    ['Camille-Moreau-1', 'This password contains your name'],
+    ['Tilleuls-Tilleuls', 'This password contains your name'],
+    [`${'Nuage-Boussole-'.repeat(18)}31`, 'This password is too long. Use at most 256 characters.'],
+    [PASSWORD, 'This is the password you are replacing.'],
+  ]
+
+  it('each for its own reason, and nothing is kept', async () => {
+    await school.person({ identifier: 'p.rules', mustChange: true, protection: 'none' })
+    const browser = school.browser()
+    await enter(application, browser, 'p.rules')
+    for (const [typed, reason] of REASONS) {
+      await change(browser, typed)
+      expect(browser.view.step, typed).toBe('change_password')
+      expect(errorsOf(browser.view).join(' '), typed).toContain(reason)
+      expect(browser.view.text).not.toContain(`value="${typed}"`)
+    }
+    await change(browser, NEXT, `${NEXT}2`)
+    expect(errorsOf(browser.view)).toEqual([
+      'The two passwords are not the same. Type your new password twice.',
+    ])
+    await change(browser, '')
+    expect(errorsOf(browser.view)).toEqual(['Fill in this field.', 'Fill in this field.'])
+    expect((await school.account('p.rules')).password?.mustChange).toBe(true)
+    await change(browser, NEXT)
+    expect(browser.view.step).toBe('callback')
+  })
+
+  it('by the lengths of the policy', async () => {
+    await school.policies({ inspector: { passwords: { min_length: 15, min_entropy_bits: 90 } } })
+    await school.person({
+      identifier: 'p.long',
+      userType: 'inspector',
+      mustChange: true,
+      protection: 'none',
+    })
+    const browser = school.browser()
+    await enter(application, browser, 'p.long')
+    await change(browser, 'Nuage-Boussol')
+    expect(errorsOf(browser.view).join(' ')).toContain('Use at least 15 characters.')
+    await change(browser, 'rivagetambourlaine')
+    expect(errorsOf(browser.view).join(' ')).toContain('Make it longer, or add other kinds')
+  })
+
+  it('but what people and their password managers choose is taken: long, accented, spaced', async () => {
+    for (const [index, password] of [
+      'été à la plage, côté dunes',
+      'x'.repeat(3) + randomBytes(90).toString('base64url'),
+      '鳥は木の上で静かに朝を待っている',
+    ].entries()) {
+      const identifier = `p.chosen.${index}`
+      await school.person({ identifier, mustChange: true, protection: 'none' })
+      const browser = school.browser()
+      await enter(application, browser, identifier)
+      await change(browser, password)
+      expect(browser.view.step, password).toBe('callback')
+      // The same letters, composed otherwise by another system.
+      const mac = school.browser()
+      await enter(application, mac, identifier, { password: password.normalize('NFD') })
+      expect(mac.view.step).toBe('callback')
+    }
+  })
+})
+
+describe('hashes grow stronger as people sign in', () => {
+  const costOf = async (identifier: string) => {
+    const account = await school.account(identifier)
+    return { password: account.password?.sealed ?? '', pin: account.pin?.sealed ?? '' }
+  }
+  const runs = () => school.gateway.core.hasher.stats().runs
+  const signInWithPin = async (identifier: string): Promise<void> => {
+    const browser = school.browser()
+    await enter(application, browser, identifier)
+    await browser.submit({ pin: PIN })
+    expect(browser.view.step).toBe('callback')
+  }
+
+  it('when the cost rises: once, at a success, and nothing else changes', async () => {
+    await school.person({ identifier: 'h.cost', pin: PIN, mustChange: false })
+    const before = await school.account('h.cost')
+    Object.assign(school.settings.hashing, { memory_kib: 2048 })
+    await school.restart()
+
+    await enter(application, school.browser(), 'h.cost', { password: 'Wrong-Wrong-99' })
+    expect((await school.account('h.cost')).password).toEqual(before.password)
+    expect(runs()).toBe(1)
+    await signInWithPin('h.cost')
+    expect(runs()).toBe(5) // Two checks, and two new hashes.
+    const after = await school.account('h.cost')
+    expect(after.password?.sealed).not.toBe(before.password?.sealed)
+    expect(after.pin?.sealed).not.toBe(before.pin?.sealed)
+    expect(after).toEqual({
+      ...before,
+      password: { ...before.password, sealed: after.password?.sealed },
+      pin: { ...before.pin, sealed: after.pin?.sealed },
+    })
+    await signInWithPin('h.cost')
+    expect(runs()).toBe(7)
+    expect(school.gateway.core.hasher.stats().runsByCost.get('m=2048,t=1,p=1')).toBeGreaterThan(3)
+  })
+
+  it('when the pepper changes: nobody types anything for it', async () => {
+    await school.person({ identifier: 'h.pepper', pin: PIN })
+    const file = join(school.dataFolder, 'keys.json')
+    const keys = JSON.parse(readFileSync(file, 'utf8')) as { pepper: string }
+    const pepper = `k2:${randomBytes(32).toString('base64url')},${keys.pepper}`
+    writeFileSync(file, JSON.stringify({ ...keys, pepper }))
+    await school.restart()
+    expect((await costOf('h.pepper')).password).toMatch(/^v1\.k1\./)
+    await signInWithPin('h.pepper')
+    const sealed = await costOf('h.pepper')
+    expect([sealed.password, sealed.pin]).toEqual([
+      expect.stringMatching(/^v1\.k2\./),
+      expect.stringMatching(/^v1\.k2\./),
+    ])
+    await signInWithPin('h.pepper')
+  })
+
+  it('and a parallel sign-in never brings an old hash, or an unblocked PIN, back', async () => {
+    await school.person({ identifier: 'h.parallel', protection: 'none' })
+    Object.assign(school.settings.hashing, { memory_kib: 1536 })
+    await school.restart()
+    const browsers = Array.from({ length: 6 }, () => school.browser())
+    const views = await Promise.all(
+      browsers.map((browser) => enter(application, browser, 'h.parallel')),
+    )
+    expect(views.map(({ step }) => step)).toEqual(views.map(() => 'callback'))
+    expect((await enter(application, school.browser(), 'h.parallel')).step).toBe('callback')
+  })
+})
