@@ -5,7 +5,8 @@ import type { PolicySet } from '../policies/policy.ts'
 import { type Account, identifierKey } from './account.ts'
 import { auditEntry } from './audit.ts'
 import { followBrowser, tokenHash } from './devices.ts'
-import type { Admission, Deps, HashLane, Origin, Presented } from './ports.ts'
+import { keepPlace } from './keep_place.ts'
+import type { Admission, Deps, HashLane, HashPlace, Origin, Presented } from './ports.ts'
 import { renewPassword } from './renew_hash.ts'
 
 /** What is hashed is bound to its owner, so that one person's hash is worth nothing at another's. */
@@ -58,19 +59,34 @@ const obstacle = (
   return isLapsed(account.password, policies[account.userType], nowMs) ? 'password_lapsed' : null
 }
 
+interface Typed {
+  readonly identifier: string
+  readonly password: string
+}
+
 /**
  * Checks an identifier and a password. Whatever is wrong, the answer, the store calls and the one
  * argon2id are the same (OWASP ASVS 6.3.8): only the audit knows why.
  */
 export const signIn = async (
   deps: Deps,
-  typed: { identifier: string; password: string },
+  typed: Typed,
   origin: Origin,
 ): Promise<SignInResult> => {
-  const nowMs = deps.clock()
   const presented = await presentedBrowser(deps, origin)
-  const lane = laneOf(presented, origin)
-  deps.hasher.assertRoom(lane)
+  return keepPlace(deps, laneOf(presented, origin), (place) =>
+    checkPassword(deps, typed, origin, presented, place),
+  )
+}
+
+const checkPassword = async (
+  deps: Deps,
+  typed: Typed,
+  origin: Origin,
+  presented: Presented,
+  place: HashPlace,
+): Promise<SignInResult> => {
+  const nowMs = deps.clock()
   const network = truncateNetwork(origin.address)
   const key = identifierKey(typed.identifier.slice(0, IDENTIFIER_LENGTH_MAX))
   const subject = deps.digest('password_tries', key)
@@ -85,7 +101,7 @@ export const signIn = async (
   const owner = passwordOwner(account?.sub ?? '')
   const sealed = why === null ? (account?.password?.sealed ?? null) : null
   const checked = await deps.hasher
-    .verify(secret, sealed, owner, lane)
+    .verify(secret, sealed, owner, place)
     .catch(async (error: unknown) => {
       if (admission.admitted) {
         await deps.store.passwordTries.release(subject, admission.place)
@@ -114,7 +130,7 @@ export const signIn = async (
     return { ok: true, account, cookie }
   })
   if (result.ok && checked.stale && sealed !== null) {
-    await renewPassword(deps, result.account.sub, lane, { secret, owner, stale: sealed })
+    await renewPassword(deps, result.account.sub, place, { secret, owner, stale: sealed })
   }
   return result
 }

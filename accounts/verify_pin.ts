@@ -1,8 +1,9 @@
 import { truncateNetwork } from '../policies/network.ts'
-import { isBlockedPin, type Account } from './account.ts'
+import { type Account, isBlockedPin, type PinRecord } from './account.ts'
 import { auditEntry } from './audit.ts'
+import { keepPlace } from './keep_place.ts'
 import { notice } from './notices.ts'
-import type { Deps, Origin, Presented } from './ports.ts'
+import type { Deps, HashPlace, Origin, Presented } from './ports.ts'
 import { renewPin } from './renew_hash.ts'
 import { laneOf, presentedBrowser } from './sign_in.ts'
 
@@ -40,7 +41,7 @@ export const verifyPin = async (
   typed: string,
   origin: Origin,
 ): Promise<PinResult> => {
-  const { sub, pin } = account
+  const { pin } = account
   if (!PIN_FORMAT.test(typed)) {
     return { ok: false, reason: 'format' }
   }
@@ -48,8 +49,19 @@ export const verifyPin = async (
     return { ok: false, reason: 'blocked' }
   }
   const presented = await presentedBrowser(deps, origin)
-  const lane = laneOf(presented, origin)
-  deps.hasher.assertRoom(lane)
+  return keepPlace(deps, laneOf(presented, origin), (place) =>
+    checkPin(deps, { account, pin, typed }, origin, presented, place),
+  )
+}
+
+const checkPin = async (
+  deps: Deps,
+  { account, pin, typed }: { account: Account; pin: PinRecord; typed: string },
+  origin: Origin,
+  presented: Presented,
+  place: HashPlace,
+): Promise<PinResult> => {
+  const { sub } = account
   const policies = await deps.store.policies.current()
   const limit = policies[account.userType].pin.tries
   const browserId = presented.kind === 'unknown' ? null : presented.browserId
@@ -59,7 +71,7 @@ export const verifyPin = async (
     return begun
   }
   const { right, stale } = await deps.hasher
-    .verify(typed, pin.sealed, pinOwner(sub), lane)
+    .verify(typed, pin.sealed, pinOwner(sub), place)
     .catch(async (error: unknown) => {
       await deps.store.pinTries.release(begun.tryId)
       throw error
@@ -82,7 +94,7 @@ export const verifyPin = async (
   })
   if (result.ok && stale) {
     const proved = { secret: typed, owner: pinOwner(sub), stale: pin.sealed }
-    await renewPin(deps, sub, lane, proved)
+    await renewPin(deps, sub, place, proved)
   }
   return result
 }

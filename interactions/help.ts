@@ -12,5 +12,5 @@ export const showHelp = (ctx: Context, site: Site): void => {
 /** `GET /help/cookies`: keeping the device cookie, and the exact address to allow. */
 export const showCookieHelp = (ctx: Context, site: Site): void => {
   rememberLocale(ctx)
-  sendPage(ctx, site, 'help_cookies', { address: site.issuer })
+  sendPage(ctx, site, 'help_cookies', { address: new URL(site.issuer).host })
 }

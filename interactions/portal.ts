@@ -9,6 +9,7 @@ import type { Site } from './site.ts'
 
 export const PORTAL_RETURN_PATH = '/portal/signed-in'
 const NOTICES_SHOWN = 5
+const NOTICES_SHOWN_MS = 7 * 24 * 3_600_000
 
 /** The account signed in on this browser, when nothing more is due for a page of ours. */
 export const signedInAccount = async (ctx: Context, site: Site): Promise<Account | null> => {
@@ -58,7 +59,8 @@ export const showPortal = async (ctx: Context, site: Site): Promise<void> => {
     ctx.redirect(signInRequest(site, ctx.query['lang']))
     return
   }
-  const notices = await site.deps.store.notices.list(account.sub, NOTICES_SHOWN)
+  const all = await site.deps.store.notices.list(account.sub, NOTICES_SHOWN)
+  const notices = all.filter(({ atMs }) => atMs > site.deps.clock() - NOTICES_SHOWN_MS)
   const applications = [...site.applications.values()].flatMap(
     ({ name, href, logoUrl, userTypes }) =>
       href !== null && userTypes.has(account.userType) ? [{ name, href, logoUrl }] : [],

@@ -247,7 +247,7 @@ const RULES: readonly Rule<Fields>[] = [
   {
     needs: ['claims', 'scope'],
     broken: ({ claims, scope }) => {
-      const carried = scope.split(' ').flatMap(claimsOf)
+      const carried = scope.split(' ').flatMap(claimsOfScope)
       return claims?.some((claim) => !carried.includes(claim)) === true
     },
     path: ['claims'],
@@ -272,7 +272,7 @@ const RULES: readonly Rule<Fields>[] = [
   },
 ]
 
-function claimsOf(scope: string): readonly string[] {
+export function claimsOfScope(scope: string): readonly string[] {
   return (CLAIMS_OF_SCOPE as Record<string, readonly string[]>)[scope] ?? []
 }
 

@@ -20,10 +20,7 @@ const LINKING: ReadonlySet<string> = new Set(['preferred_username', 'email', 'ch
 const ALWAYS: ReadonlySet<string> = new Set(['sub'])
 
 /** Everything that could be said of a person. The OP keeps what scopes and request ask for. */
-const allClaims = async (
-  account: Account,
-  accounts: AccountStore,
-): Promise<AccountClaims> => {
+const allClaims = async (account: Account, accounts: AccountStore): Promise<AccountClaims> => {
   const children = await Promise.all(
     account.children.map((externalId) => accounts.byExternalId(externalId)),
   )
@@ -44,9 +41,7 @@ const allClaims = async (
 }
 
 const mayGet = (claim: string, rules: ApplicationRules): boolean =>
-  ALWAYS.has(claim) ||
-  ((rules.claims === undefined || rules.claims.has(claim)) &&
-    !(rules.pairwise && LINKING.has(claim)))
+  ALWAYS.has(claim) || (rules.claims.has(claim) && !(rules.pairwise && LINKING.has(claim)))
 
 /** The claims one application may have of a person, whatever it asks for. */
 export const claimsFor = async (

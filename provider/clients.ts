@@ -1,16 +1,16 @@
 import type { ClientMetadata } from 'oidc-provider'
-import type { Tile } from '../interactions/site.ts'
 import { PORTAL_RETURN_PATH } from '../interactions/portal.ts'
+import type { Tile } from '../interactions/site.ts'
 import { USER_TYPES, type UserType } from '../policies/user_type.ts'
-import type { Application } from './application_settings.ts'
+import { type Application, claimsOfScope } from './application_settings.ts'
 
 /** What our rules say of an application, beside its standard metadata. */
 export interface ApplicationRules {
   readonly leastAcr: string | undefined
   readonly userTypes: ReadonlySet<UserType>
   readonly pkceRequired: boolean
-  /** Claims it may get; undefined: all of its scopes. */
-  readonly claims: ReadonlySet<string> | undefined
+  /** Claims it may get, also when it asks for others by name (`claims` parameter). */
+  readonly claims: ReadonlySet<string>
   readonly pairwise: boolean
 }
 
@@ -40,13 +40,15 @@ const OURS = ['pkce', 'least_acr', 'user_types', 'claims']
 
 const metadataOf = (application: Application): ClientMetadata =>
   Object.fromEntries(
-    Object.entries(application).filter(([name, value]) => !OURS.includes(name) && value !== undefined),
+    Object.entries(application).filter(
+      ([name, value]) => !OURS.includes(name) && value !== undefined,
+    ),
   ) as unknown as ClientMetadata
 
-export const clientsOf = (applications: readonly Application[], issuer: string): ClientMetadata[] => [
-  portalClient(issuer),
-  ...applications.map(metadataOf),
-]
+export const clientsOf = (
+  applications: readonly Application[],
+  issuer: string,
+): ClientMetadata[] => [portalClient(issuer), ...applications.map(metadataOf)]
 
 export const rulesOfApplications = (
   applications: readonly Application[],
@@ -58,7 +60,7 @@ export const rulesOfApplications = (
         leastAcr: application.least_acr,
         userTypes: new Set(application.user_types),
         pkceRequired: application.pkce === 'required',
-        claims: application.claims === undefined ? undefined : new Set(application.claims),
+        claims: new Set(application.claims ?? application.scope.split(' ').flatMap(claimsOfScope)),
         pairwise: application.subject_type === 'pairwise',
       },
     ]),

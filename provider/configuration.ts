@@ -1,11 +1,11 @@
 import { createHmac } from 'node:crypto'
 import type { Configuration, KoaContextWithOIDC } from 'oidc-provider'
 import type { Deps } from '../accounts/ports.ts'
-import { interactionPath } from '../interactions/step.ts'
 import { sendPage } from '../interactions/page.ts'
 import type { Site } from '../interactions/site.ts'
-import { ACR_LEVELS } from '../policies/proofs.ts'
+import { interactionPath } from '../interactions/step.ts'
 import { stepPrompts } from '../policies/prompts.ts'
+import { ACR_LEVELS } from '../policies/proofs.ts'
 import { claimsByScope, createFindAccount, isUsable } from './claims.ts'
 import { type ApplicationRules, clientsOf } from './clients.ts'
 import { renderOpError } from './error_page.ts'
@@ -137,9 +137,7 @@ export const configurationOf = (parts: Parts): Configuration => {
         allowedPolicy: async (_ctx, client, token) => {
           const sub = (token as { accountId?: string }).accountId
           const account = sub === undefined ? null : await deps.store.accounts.bySub(sub)
-          return (
-            client.clientAuthMethod !== 'none' && account !== null && isUsable(account, token)
-          )
+          return client.clientAuthMethod !== 'none' && account !== null && isUsable(account, token)
         },
       },
       rpInitiatedLogout: {

@@ -11,14 +11,17 @@ const notBeforeOf = ({ params, loginAtMs }: Request, nowMs: number): number => {
   // Until this request has a login of its own, nothing proved so far is recent enough.
   const provedNow = loginAtMs ?? nowMs + 1
   const { prompt, max_age } = params
-  const byPrompt =
-    typeof prompt === 'string' && prompt.split(' ').includes('login') ? provedNow : 0
+  const byPrompt = typeof prompt === 'string' && prompt.split(' ').includes('login') ? provedNow : 0
   const byAge = max_age === undefined ? 0 : Math.min(nowMs - Number(max_age) * 1000, provedNow)
   return Math.max(byPrompt, byAge)
 }
 
-const strings = (value: unknown): string[] =>
-  (Array.isArray(value) ? value : [value]).filter((each) => typeof each === 'string')
+/** The values that a claim names, one or several. What is no text stays: nothing can meet it. */
+const named = (value: unknown): string[] =>
+  [value]
+    .flat()
+    .filter((each) => each !== undefined)
+    .map((each) => (typeof each === 'string' ? each : JSON.stringify(each)))
 
 /** The OP has refused a `claims` parameter that is no JSON object; what is inside may be anything. */
 const acrClaim = (claims: unknown): Record<string, unknown> => {
@@ -33,7 +36,7 @@ const acrClaim = (claims: unknown): Record<string, unknown> => {
  */
 export const wantedAcr = (params: Request['params']): Pick<Wanted, 'acr' | 'essential'> => {
   const claim = acrClaim(params['claims'])
-  const claimed = [...strings(claim['value']), ...strings(claim['values'])]
+  const claimed = [...named(claim['value']), ...named(claim['values'])]
   if (claim['essential'] === true && claimed.length > 0) {
     return { acr: claimed, essential: true }
   }

@@ -1,5 +1,5 @@
 import type { Context } from 'koa'
-import { errors, type ErrorOut, type KoaContextWithOIDC } from 'oidc-provider'
+import { type ErrorOut, errors, type KoaContextWithOIDC } from 'oidc-provider'
 import type { Logger } from 'pino'
 import { AppError, type AppErrorCode } from '../accounts/errors.ts'
 import { COOKIE_HELP_PATH, HELP_PATH, sendPage } from '../interactions/page.ts'

@@ -66,7 +66,10 @@ const grantId = (sessionUid: string, clientId: string): string =>
   createHash('sha256').update(`${sessionUid}|${clientId}`).digest('base64url')
 
 /** Grants what the application asks for among what it is registered for; the OP has checked that. */
-const grantAll = async (provider: Provider, ctx: KoaContextWithOIDC): Promise<Grant | undefined> => {
+const grantAll = async (
+  provider: Provider,
+  ctx: KoaContextWithOIDC,
+): Promise<Grant | undefined> => {
   const { session, client, account, requestParamScopes, requestParamClaims } = ctx.oidc
   if (!session?.uid || !client || !account) {
     return undefined

@@ -21,9 +21,7 @@ export const createFetch = ({ networks, hosts }: Settings['internal_networks']):
       return false
     }
     const addresses = await lookup(host, { all: true }).catch(() => [])
-    return (
-      addresses.length > 0 && addresses.every(({ address }) => inNetworks(address, networks))
-    )
+    return addresses.length > 0 && addresses.every(({ address }) => inNetworks(address, networks))
   }
   return async (input, options = {}) => {
     if (!(await isAllowed(hostOf(input)))) {

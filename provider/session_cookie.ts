@@ -1,10 +1,13 @@
-import type { KoaContextWithOIDC, Provider } from 'oidc-provider'
 import type { Context } from 'koa'
+import type { KoaContextWithOIDC, Provider } from 'oidc-provider'
 
 /** `name=value` of a Set-Cookie header, or of one cookie in a Cookie header. */
 const nameOf = (cookie: string): string => cookie.slice(0, cookie.indexOf('=')).trim()
 const valueOf = (cookie: string): string =>
-  cookie.slice(cookie.indexOf('=') + 1).split(';')[0]?.trim() ?? ''
+  cookie
+    .slice(cookie.indexOf('=') + 1)
+    .split(';')[0]
+    ?.trim() ?? ''
 
 const sentValue = (ctx: Context, name: string): string | undefined => {
   const found = ctx

@@ -100,7 +100,11 @@ const STEPS_PROVE: ((results: StepResults, sub: string, proofs: Proofs) => Proof
 ]
 
 /** The factors of a session after the results of a finished page. */
-export const withResults = (current: Factors | null, sub: string, results: StepResults): Factors => {
+export const withResults = (
+  current: Factors | null,
+  sub: string,
+  results: StepResults,
+): Factors => {
   const before: Factors = current?.sub === sub ? current : { sub, proofs: {} }
   const proofs = STEPS_PROVE.reduce((held, step) => step(results, sub, held), before.proofs)
   return { ...before, proofs }
@@ -141,7 +145,10 @@ export const installFactors = (provider: Provider): void => {
     const { session, result } = ctx.oidc
     const sub = session?.accountId
     if (session !== undefined && sub !== undefined) {
-      setFactors(session, withResults(factorsOf(session), sub, (result ?? {}) as unknown as StepResults))
+      setFactors(
+        session,
+        withResults(factorsOf(session), sub, (result ?? {}) as unknown as StepResults),
+      )
     }
   })
 }

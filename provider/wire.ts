@@ -4,11 +4,11 @@ import type { AddressInfo } from 'node:net'
 import { Provider } from 'oidc-provider'
 import pino, { type Logger } from 'pino'
 import { purgeDevices } from '../accounts/devices.ts'
-import { createHasher, type MeasuredHasher } from '../accounts/hasher.ts'
 import { createHashQueue } from '../accounts/hash_queue.ts'
+import { createHasher, type MeasuredHasher } from '../accounts/hasher.ts'
 import type { Clock, Deps, Random } from '../accounts/ports.ts'
 import { createSealer } from '../accounts/seal.ts'
-import { openStore, type OpenedStore } from '../adapters/open.ts'
+import { type OpenedStore, openStore } from '../adapters/open.ts'
 import type { Site } from '../interactions/site.ts'
 import { createRenderer } from '../views/render.ts'
 import { PORTAL_CLIENT_ID, rulesOfApplications, tilesOf } from './clients.ts'
@@ -42,8 +42,7 @@ const digestWith = (key: Uint8Array): Deps['digest'] => {
     keys.set(purpose, known)
     return known
   }
-  return (purpose, text) =>
-    createHmac('sha256', keyFor(purpose)).update(text).digest('base64url')
+  return (purpose, text) => createHmac('sha256', keyFor(purpose)).update(text).digest('base64url')
 }
 
 /** The acts and what they stand on, without HTTP: what the command line needs too. */

@@ -64,7 +64,7 @@ function bench({ concurrency = 1, queueMax = 1000, perKeyMax = 1000 }: Limits = 
 
 const busy = (queue: HashQueue, place: HashLane): AppError | undefined => {
   try {
-    queue.assertRoom(place)
+    queue.reserve(place).leave()
     return undefined
   } catch (error) {
     if (error instanceof AppError) return error
@@ -163,6 +163,31 @@ describe('the hashing queue', () => {
     expect(refused[0]?.error).toMatchObject({ code: 'busy', retryAfterSeconds: 1 })
     expect(busy(queue, home('a'))).toMatchObject({ code: 'busy', retryAfterSeconds: 1 })
     expect(started).toEqual(['1'])
+  })
+
+  it('keeps a place for whoever reserved one, and sends the others away before they begin', async () => {
+    const { ask, queue, refused, started, finish } = bench({ queueMax: 2 })
+    const kept = queue.reserve(home('a'))
+    queue.reserve(home('b'))
+    expect(busy(queue, home('c'))?.code).toBe('busy')
+    ask(home('c'), 'unannounced')
+    ask(kept, 'kept')
+    await settled()
+    expect(refused.map(({ name }) => name)).toEqual(['unannounced'])
+    expect(started).toEqual(['kept'])
+    await finish()
+    kept.leave() // Used up: there is nothing to give back.
+    queue.reserve(home('c'))
+    expect(busy(queue, home('d'))?.code).toBe('busy')
+  })
+
+  it('takes back a place that was not used, once', () => {
+    const { queue } = bench({ queueMax: 1, perKeyMax: 1 })
+    const place = queue.reserve(home('a'))
+    place.leave()
+    place.leave()
+    queue.reserve(home('a'))
+    expect(busy(queue, home('a'))?.code).toBe('busy')
   })
 
   it('reckons the wait from the length of the queue and how long works took', async () => {
@@ -448,12 +473,12 @@ describe('the work of a try', () => {
     const sealer = createSealer(OLD_PEPPER, 'pepper')
     const hasher = createHasher({ sealer, queue, parameters: CHEAP, random })
     for (const name of ['1', '2']) ask(PLACE, name)
-    expect(() => hasher.assertRoom(PLACE)).toThrow(AppError)
+    expect(() => hasher.reserve(PLACE)).toThrow(AppError)
     await expect(hasher.verify(PASSWORD, null, OWNER, PLACE)).rejects.toMatchObject({
       code: 'busy',
     })
     await expect(hasher.hash(PASSWORD, OWNER, PLACE)).rejects.toMatchObject({ code: 'busy' })
     expect(hasher.stats().runs).toBe(0)
-    expect(() => hasher.assertRoom(browser('laptop'))).not.toThrow()
+    expect(() => hasher.reserve(browser('laptop'))).not.toThrow()
   })
 })

@@ -338,8 +338,8 @@ describe('an application asks how a person signed in', () => {
     ['a number', { id_token: { acr: 5 } }],
     ['text', { id_token: { acr: ACR_PIN } }],
     ['values that are text', { id_token: { acr: { essential: true, values: ACR_PIN } } }],
-    ['values of every kind', { id_token: { acr: { essential: true, values: [null, 5, {}, []] } } }],
-    ['a value that is a list', { id_token: { acr: { essential: true, value: [[]] } } }],
+    ['values of every kind', { id_token: { acr: { values: [null, 5, {}, [], { toString: 1 }] } } }],
+    ['a value that is a list', { id_token: { acr: { value: [[]] } } }],
     ['essential as text', { id_token: { acr: { essential: 'true', value: ACR_PIN } } }],
     ['sub as text', { id_token: { sub: 'someone' } }],
     ['sub as a number', { id_token: { sub: 5 } }],
@@ -360,6 +360,17 @@ describe('an application asks how a person signed in', () => {
       expect(browser.view.status).toBeLessThan(500)
       expect(errorAt(browser)).not.toBe('server_error')
     }
+  })
+
+  it.each([
+    { values: [null, 5, {}, []] },
+    { value: [[]] },
+    { value: { toString: 1 } },
+    { values: 5 },
+  ])('takes an essential value that is no text for one that cannot be met: %j', async (acr) => {
+    const { browser } = await withoutPin()
+    const claims = JSON.stringify({ id_token: { acr: { essential: true, ...acr } } })
+    expect(await silently(ent, browser, { claims })).toBe(UNMET)
   })
 
   it('survives a claims parameter that is no JSON, or asks for another person', async () => {

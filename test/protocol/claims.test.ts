@@ -81,14 +81,12 @@ describe('what an application learns of a person', () => {
     expect(Object.keys(idToken).sort()).toEqual([
       'acr',
       'amr',
-      'at_hash',
       'aud',
       'auth_time',
       'exp',
       'iat',
       'iss',
       'nonce',
-      'sid',
       'sub',
     ])
     expect(idToken).toMatchObject({ acr: 'urn:vestibule:acr:password', amr: ['pwd'] })

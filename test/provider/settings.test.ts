@@ -279,13 +279,12 @@ describe('a file with mistakes', () => {
 describe('the address of the gateway', () => {
   const refusal = (issuer: string) => problem(undefined, { VESTIBULE_ISSUER: issuer }).message
 
-  it.each([
-    'https://a.example',
-    'https://a.example:8443',
-    'https://[::1]',
-  ])('may be %s', (issuer) => {
-    expect(settings(undefined, { VESTIBULE_ISSUER: issuer }).issuer).toBe(issuer)
-  })
+  it.each(['https://a.example', 'https://a.example:8443', 'https://[::1]'])(
+    'may be %s',
+    (issuer) => {
+      expect(settings(undefined, { VESTIBULE_ISSUER: issuer }).issuer).toBe(issuer)
+    },
+  )
 
   it.each([
     'http://localhost:3000',

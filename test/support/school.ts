@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import pino, { type Logger } from 'pino'
 import { vi } from 'vitest'
 import { stringify } from 'yaml'
-import type { Account, Person } from '../../accounts/account.ts'
+import { type Account, identifierKey, type Person } from '../../accounts/account.ts'
 import { passwordOwner } from '../../accounts/sign_in.ts'
 import { pinOwner } from '../../accounts/verify_pin.ts'
 import { DEFAULT_POLICIES, type PolicySet, policySchema } from '../../policies/policy.ts'
@@ -151,7 +151,7 @@ export const startSchool = async (
   const lane = { known: true, key: 'test' }
 
   const account = async (identifier: string): Promise<Account> => {
-    const found = await gateway.core.deps.store.accounts.byIdentifier(identifier)
+    const found = await gateway.core.deps.store.accounts.byIdentifier(identifierKey(identifier))
     if (found === null) {
       throw new Error(`nobody has the identifier ${identifier}`)
     }

@@ -1,0 +1,300 @@
+import { StatementSync } from 'node:sqlite'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { disable } from '../../accounts/administer.ts'
+import type { Browser, View } from '../support/browser.ts'
+import type { RelyingParty } from '../support/relying_party.ts'
+import { DAY_MS, HOUR_MS, MINUTE_MS, PASSWORD, type School, startSchool } from '../support/school.ts'
+import { enter, errorsOf, postByHand, reopen } from './acts.ts'
+
+const WRONG = 'Wrong-Wrong-99'
+const AT_SCHOOL = '198.51.100.7'
+const AT_HOME = '203.0.113.9'
+
+let school: School
+let application: RelyingParty
+beforeAll(async () => {
+  school = await startSchool()
+  application = await school.application()
+})
+afterAll(() => school.stop())
+
+const open = async (browser: Browser): Promise<Browser> => {
+  await application.start(browser)
+  expect(browser.view.step).toBe('login')
+  return browser
+}
+
+/** A browser at the login page, at some address. */
+const at = (address: string): Promise<Browser> => open(school.browser({ address }))
+
+const fail = async (browser: Browser, identifier: string, times: number): Promise<void> => {
+  for (let time = 0; time < times; time += 1) {
+    await browser.submit({ identifier, password: WRONG })
+    expect(browser.view.step).toBe('login')
+  }
+}
+
+const signsIn = async (
+  browser: Browser,
+  identifier: string,
+  password = PASSWORD,
+): Promise<boolean> => {
+  await browser.submit({ identifier, password })
+  return browser.view.step === 'callback'
+}
+
+const whyRefused = async (sub: string): Promise<unknown[]> => {
+  const { audit } = school.gateway.core.deps.store
+  const entries = await audit.list({ sub, act: 'login_refused' }, 1_000)
+  return entries.map(({ detail }) => detail['why']).reverse()
+}
+
+const failuresFromManyNetworks = async (identifier: string, failures: number): Promise<void> => {
+  const browser = await at(AT_HOME)
+  for (let done = 0; done < failures; done += 1) {
+    const address = `192.0.${Math.floor(done / 5)}.1`
+    const fields = { identifier, password: WRONG }
+    expect((await postByHand(browser, fields, { 'x-forwarded-for': address })).status).toBe(200)
+  }
+}
+
+describe('one answer, for the same work', () => {
+  /** What differs between two sign-ins anyway. */
+  const comparable = ({ text, url }: View, identifier: string): string =>
+    text
+      .replaceAll(url.pathname.split('/')[2] ?? '', 'UID')
+      .replace(/name="csrf" value="[^"]*"/, 'CSRF')
+      .replaceAll(identifier, 'IDENTIFIER')
+
+  const answers = async () => {
+    const { deps } = school.gateway.core
+    const person = { protection: 'none' as const }
+    await school.person({ identifier: 'same.wrong', ...person })
+    await school.person({ identifier: 'same.delayed', ...person })
+    await school.person({ identifier: 'same.locked', ...person })
+    await school.person({ identifier: 'same.nopassword', password: null })
+    await school.person({ identifier: 'same.lapsed', passwordOrigin: 'temporary' })
+    school.later(31 * DAY_MS)
+    const { sub } = await school.person({ identifier: 'same.disabled', ...person })
+    await disable(deps, async () => {}, sub, 'cli:test')
+    await fail(await at(AT_HOME), 'same.delayed', 5)
+    await fail(await at(AT_HOME), 'same.unknown.delayed', 5)
+    await failuresFromManyNetworks('same.locked', 100)
+    return [
+      ['same.unknown', PASSWORD],
+      ['same.wrong', WRONG],
+      ['same.delayed', PASSWORD],
+      ['same.delayed', WRONG],
+      ['same.unknown.delayed', PASSWORD],
+      ['same.locked', PASSWORD],
+      ['same.nopassword', PASSWORD],
+      ['same.lapsed', PASSWORD],
+      ['same.disabled', PASSWORD],
+    ] as const
+  }
+
+  it('to unknown, wrong, delayed, locked, disabled, lapsed and without a password', async () => {
+    const cases = await answers()
+    const statements = [
+      vi.spyOn(StatementSync.prototype, 'all'),
+      vi.spyOn(StatementSync.prototype, 'run'),
+    ]
+    const work = () => ({
+      hashes: school.gateway.core.hasher.stats().runs,
+      statements: statements.reduce((sum, spy) => sum + spy.mock.calls.length, 0),
+    })
+    const seen: unknown[] = []
+    for (const [identifier, password] of cases) {
+      const browser = await at(AT_HOME)
+      const before = work()
+      await browser.submit({ identifier, password })
+      const after = work()
+      seen.push({
+        status: browser.view.status,
+        page: comparable(browser.view, identifier),
+        hashes: after.hashes - before.hashes,
+        statements: after.statements - before.statements,
+      })
+    }
+    for (const spy of statements) {
+      spy.mockRestore()
+    }
+    const [first] = seen
+    expect(first).toMatchObject({ status: 200, hashes: 1 })
+    expect(first).toMatchObject({ page: expect.stringContaining('wait a few minutes') })
+    for (const [index, one] of seen.entries()) {
+      expect(one, cases[index]?.join(' ')).toEqual(first)
+    }
+  })
+})
+
+describe('after five failures', () => {
+  it('one must wait, and the right password waits too, for the same answer', async () => {
+    const { sub } = await school.person({ identifier: 'w.five', protection: 'none' })
+    const browser = await at(AT_HOME)
+    await fail(browser, 'w.five', 4)
+    school.later(MINUTE_MS)
+    await fail(browser, 'w.five', 1)
+    expect(await signsIn(browser, 'w.five')).toBe(false)
+    expect(errorsOf(browser.view)).toEqual([
+      'We could not sign you in. Check your identifier and your password or passcode. After several tries, wait a few minutes, or ask your school.',
+    ])
+    school.later(MINUTE_MS)
+    expect(await signsIn(browser, 'w.five')).toBe(false)
+    school.later(2_000)
+    expect(await signsIn(browser, 'w.five')).toBe(true)
+    expect(await whyRefused(sub)).toEqual([
+      ...Array.from({ length: 5 }, () => 'wrong_password'),
+      'delayed',
+      'delayed',
+    ])
+  })
+
+  it('the wait doubles with each further failure, up to two hours', async () => {
+    await school.person({ identifier: 'w.growing', protection: 'none' })
+    await fail(await at(AT_HOME), 'w.growing', 5)
+    for (const minutes of [1, 2, 4, 8, 16, 32, 65, 120, 120]) {
+      school.later(minutes * MINUTE_MS - 2_000)
+      expect(await signsIn(await at(AT_HOME), 'w.growing'), `${minutes} min`).toBe(false)
+      school.later(minutes * 1_100 + 2_000)
+      await fail(await at(AT_HOME), 'w.growing', 1)
+    }
+    school.later(2 * HOUR_MS)
+    expect(await signsIn(await at(AT_HOME), 'w.growing')).toBe(true)
+  })
+
+  it('tries during the wait do not prolong it', async () => {
+    await school.person({ identifier: 'w.knocking', protection: 'none' })
+    const browser = await at(AT_HOME)
+    await fail(browser, 'w.knocking', 5)
+    for (let knock = 0; knock < 10; knock += 1) {
+      school.later(6_000)
+      await fail(browser, 'w.knocking', 1)
+    }
+    school.later(1_001)
+    expect(await signsIn(browser, 'w.knocking')).toBe(true)
+  })
+
+  it('a success clears them', async () => {
+    await school.person({ identifier: 'w.cleared', protection: 'none' })
+    const browser = await at(AT_HOME)
+    await fail(browser, 'w.cleared', 4)
+    expect(await signsIn(browser, 'w.cleared')).toBe(true)
+    await reopen(browser)
+    await open(browser)
+    await fail(browser, 'w.cleared', 4)
+    expect(await signsIn(browser, 'w.cleared')).toBe(true)
+  })
+
+  it('also when thirty arrive in parallel: no more are tried than one after another', async () => {
+    const { sub } = await school.person({ identifier: 'w.parallel', protection: 'none' })
+    const browser = await at(AT_HOME)
+    const fields = { identifier: 'w.parallel', password: WRONG }
+    const tries = await Promise.all(Array.from({ length: 30 }, () => postByHand(browser, fields)))
+    expect(tries.map(({ status }) => status)).toEqual(tries.map(() => 200))
+    const why = await whyRefused(sub)
+    expect(why.filter((each) => each === 'wrong_password')).toHaveLength(5)
+    expect(why.filter((each) => each === 'delayed')).toHaveLength(25)
+  })
+
+  it('across a restart', async () => {
+    await school.person({ identifier: 'w.restart', protection: 'none' })
+    await fail(await at(AT_HOME), 'w.restart', 5)
+    await school.restart()
+    expect(await signsIn(await at(AT_HOME), 'w.restart')).toBe(false)
+  })
+
+  it('whatever the spelling of the identifier', async () => {
+    await school.person({ identifier: 'w.spelling', protection: 'none' })
+    const browser = await at(AT_HOME)
+    for (const spelling of ['w.spelling', 'W.Spelling', ' w.SPELLING ', 'ｗ.spelling', 'W.spelling']) {
+      await fail(browser, spelling, 1)
+    }
+    expect(await signsIn(browser, 'w.spelling')).toBe(false)
+  })
+})
+
+describe('the failures of a classmate', () => {
+  it('elsewhere do not shut a pupil out', async () => {
+    await school.person({ identifier: 'p.elsewhere', userType: 'student', protection: 'none' })
+    await fail(await at(AT_SCHOOL), 'p.elsewhere', 8)
+    expect(await signsIn(await at(AT_HOME), 'p.elsewhere')).toBe(true)
+    expect(await signsIn(await at(AT_SCHOOL), 'p.elsewhere')).toBe(false)
+  })
+
+  it('on the same network do not shut out the browser that the pupil has used before', async () => {
+    await school.person({ identifier: 'p.same', userType: 'student', protection: 'none' })
+    const own = await at(AT_SCHOOL)
+    expect(await signsIn(own, 'p.same')).toBe(true)
+    await fail(await at('198.51.100.200'), 'p.same', 8)
+    await reopen(own)
+    expect(await signsIn(await open(own), 'p.same')).toBe(true)
+    expect(await signsIn(await at('198.51.100.201'), 'p.same')).toBe(false)
+  })
+
+  it('do not shut out anybody else', async () => {
+    await school.person({ identifier: 'p.victim', userType: 'student', protection: 'none' })
+    await school.person({ identifier: 'p.neighbour', userType: 'student', protection: 'none' })
+    await fail(await at(AT_SCHOOL), 'p.victim', 8)
+    expect(await signsIn(await at(AT_SCHOOL), 'p.neighbour')).toBe(true)
+  })
+})
+
+describe('a hundred failures from many networks', () => {
+  it('close the account to new places for a day, while known ones go on', async () => {
+    const { sub } = await school.person({ identifier: 'h.many', protection: 'none' })
+    const known = await at(AT_HOME)
+    expect(await signsIn(known, 'h.many')).toBe(true)
+    await failuresFromManyNetworks('h.many', 100)
+    expect(await signsIn(await at(AT_SCHOOL), 'h.many')).toBe(false)
+    expect((await whyRefused(sub)).at(-1)).toBe('account_refused')
+    // The network where the person signed in before, and the browser wherever it is.
+    expect(await signsIn(await at(AT_HOME), 'h.many')).toBe(true)
+    await reopen(known)
+    const travelling = school.browser({ jar: known.jar, address: AT_SCHOOL })
+    expect(await signsIn(await open(travelling), 'h.many')).toBe(true)
+    expect(await signsIn(await at('198.18.0.1'), 'h.many')).toBe(false)
+    school.later(DAY_MS + 1)
+    expect(await signsIn(await at('198.18.0.1'), 'h.many')).toBe(true)
+  })
+})
+
+describe('when too many are signing in at once', () => {
+  it('some are asked to come back, which counts as no failure', async () => {
+    const crowded = await startSchool({
+      hashing: {
+        memory_kib: 65_536,
+        iterations: 2,
+        concurrency: 1,
+        queue_max: 1,
+        insecure_for_tests: true,
+      },
+    })
+    try {
+      const { sub } = await crowded.person({ identifier: 'q.full', protection: 'none' })
+      const ent = await crowded.application()
+      const browser = crowded.browser()
+      await ent.start(browser)
+      const fields = { identifier: 'q.full', password: WRONG }
+      const answers = await Promise.all(
+        Array.from({ length: 12 }, () => postByHand(browser, fields)),
+      )
+      const busy = answers.filter(({ status }) => status === 503)
+      expect(busy.length).toBeGreaterThan(5)
+      for (const answer of busy) {
+        expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0)
+        const text = await answer.text()
+        expect(text).toContain('data-step="error"')
+        expect(text).toContain('Many people are signing in')
+      }
+      const { audit } = crowded.gateway.core.deps.store
+      const refused = await audit.list({ sub, act: 'login_refused' }, 100)
+      expect(refused).toHaveLength(answers.length - busy.length)
+      const again = crowded.browser()
+      expect((await enter(ent, again, 'q.full')).step).toBe('callback')
+    } finally {
+      await crowded.stop()
+      vi.useFakeTimers({ toFake: ['Date'] }) // The other school's clock goes on.
+    }
+  })
+})
