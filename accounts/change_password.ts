@@ -1,4 +1,8 @@
-import { judgePassword, normalizePassword, type PasswordRefusal } from '../policies/password_rules.ts'
+import {
+  judgePassword,
+  normalizePassword,
+  type PasswordRefusal,
+} from '../policies/password_rules.ts'
 import type { Policy } from '../policies/policy.ts'
 import { type Account, isProtectedAlike, type PasswordRecord } from './account.ts'
 import { auditEntry } from './audit.ts'
@@ -10,7 +14,10 @@ export type ChangePasswordResult =
   | { readonly ok: true }
   | {
       readonly ok: false
-      readonly refusals: readonly (PasswordRefusal | { reason: 'mismatch' | 'same' | 'changed_meanwhile' })[]
+      readonly refusals: readonly (
+        | PasswordRefusal
+        | { reason: 'mismatch' | 'same' | 'changed_meanwhile' }
+      )[]
     }
 
 /**

@@ -13,6 +13,25 @@ const isTold = (account: Account, { policy, proofs, device }: Situation): boolea
   effectiveProtection(policy, account.protection, account.pin !== null) === 'notification' &&
   (!device.recognised || proofs.deviceOffered !== undefined)
 
+/** What was proved, for the audit. */
+const provedBy = ({ proofs }: Situation) => ({
+  acr: acrOf([], proofs, 0) ?? null,
+  amr: amrOf(proofs, 0).join(' '),
+})
+
+/** A factor was added to a sign-in that was brought to its end before. */
+export const completeStepUp = (
+  deps: Deps,
+  { sub }: Account,
+  situation: Situation,
+  origin: Origin,
+): Promise<void> =>
+  deps.store.transact(({ audit }) =>
+    audit.append(
+      auditEntry(deps, { act: 'step_up_completed', sub, origin, detail: provedBy(situation) }),
+    ),
+  )
+
 /** Once per sign-in, when nothing more is due: the audit, and the notice where one is due. */
 export const completeSignIn = (
   deps: Deps,
@@ -28,11 +47,7 @@ export const completeSignIn = (
         act: 'sign_in_completed',
         sub,
         origin,
-        detail: {
-          acr: acrOf([], situation.proofs, 0) ?? null,
-          amr: amrOf(situation.proofs, 0).join(' '),
-          recognised: situation.device.recognised,
-        },
+        detail: { ...provedBy(situation), recognised: situation.device.recognised },
       }),
     )
     if (isTold(account, situation)) {

@@ -25,21 +25,27 @@ export const mintToken = (
   return { token, next: { tokenHash: tokenHash(token), browserId: text(deps.random.bytes(16)) } }
 }
 
+/** The browser that sent this cookie; null: none, nobody's, or a copy that is no longer good. */
+const knownBrowser = async (
+  { devices }: Pick<Tables, 'devices'>,
+  { deviceToken }: Origin,
+): Promise<string | null> => {
+  if (deviceToken === null) {
+    return null
+  }
+  const presented = await devices.present(tokenHash(deviceToken))
+  return presented.kind === 'known' ? presented.browserId : null
+}
+
 /** The browser that sent this cookie, as far as it may be believed, and this person's device on it. */
 export const presentedDevice = async (
   deps: Deps,
   origin: Origin,
   sub: string,
 ): Promise<{ browserId: string | null; device: Device | null }> => {
-  if (origin.deviceToken === null) {
-    return { browserId: null, device: null }
-  }
-  const presented = await deps.store.devices.present(tokenHash(origin.deviceToken))
-  if (presented.kind !== 'known') {
-    return { browserId: null, device: null }
-  }
-  const device = await deps.store.devices.find(presented.browserId, sub)
-  return { browserId: presented.browserId, device }
+  const browserId = await knownBrowser(deps.store, origin)
+  const device = browserId === null ? null : await deps.store.devices.find(browserId, sub)
+  return { browserId, device }
 }
 
 /** What this browser is for this person, here and now. */
@@ -148,15 +154,11 @@ export const addDevice = (
     if (!isProtectedAlike(account, await tables.accounts.bySub(account.sub))) {
       return { cookie: null }
     }
-    const presented =
-      origin.deviceToken === null
-        ? null
-        : await tables.devices.present(tokenHash(origin.deviceToken))
-    const known = presented?.kind === 'known' ? presented : null
+    const known = await knownBrowser(tables, origin)
     if (known === null) {
       await tables.devices.newBrowser(next, nowMs)
     }
-    const browserId = known?.browserId ?? next.browserId
+    const browserId = known ?? next.browserId
     await makeRoom(deps, tables, account, policy, browserId, origin)
     await tables.devices.add({
       id: text(deps.random.bytes(16)),

@@ -138,8 +138,7 @@ function createLane(sizeMax: number, perKeyMax: number): Lane {
   let size = 0
   const keptByKey = new Map<string, number>()
   let kept = 0
-  const ofKey = (key: string): number =>
-    (byKey.get(key)?.length ?? 0) + (keptByKey.get(key) ?? 0)
+  const ofKey = (key: string): number => (byKey.get(key)?.length ?? 0) + (keptByKey.get(key) ?? 0)
   return {
     size: () => size,
     keep(key, places) {

@@ -45,7 +45,10 @@ export interface AccountStore {
   importMark(sub: string): Promise<string | null>
   setImportMark(sub: string, mark: string): Promise<void>
   /** People of one type in one establishment that have an external id, for leavers. */
-  listActive(establishment: string, userType: UserType): Promise<{ sub: string; externalId: string; identifier: string }[]>
+  listActive(
+    establishment: string,
+    userType: UserType,
+  ): Promise<{ sub: string; externalId: string; identifier: string }[]>
 }
 
 /** Where a try comes from: a browser the person succeeded on before, else the network. */
@@ -72,7 +75,13 @@ export interface PasswordTries {
   /** Gives a counted try back unjudged: the hashing queue was full. */
   release(subject: string, place: Place): Promise<void>
   /** The try was right: clears what its place caused, and remembers browser and network. */
-  succeed(subject: string, place: Place, browser: string, network: string, nowMs: number): Promise<void>
+  succeed(
+    subject: string,
+    place: Place,
+    browser: string,
+    network: string,
+    nowMs: number,
+  ): Promise<void>
 }
 
 /** PIN tries, counted per account for all processes. */
@@ -89,7 +98,12 @@ export interface PinTries {
     nowMs: number,
   ): Promise<{ ok: true; tryId: string } | { ok: false; reason: 'blocked' | 'busy' }>
   /** The reserved try was wrong. Blocks the account's PIN when it was the last one. */
-  wrong(sub: string, tryId: string, limit: number, nowMs: number): Promise<{ blocked: boolean; left: number }>
+  wrong(
+    sub: string,
+    tryId: string,
+    limit: number,
+    nowMs: number,
+  ): Promise<{ blocked: boolean; left: number }>
   /** The reserved try was right: clears what this browser caused. The rest fades in 24 h. */
   right(sub: string, tryId: string, browser: string): Promise<void>
   /** A reservation given back untried: the hashing queue was full. */
@@ -263,7 +277,12 @@ export interface Hasher {
    * Constant work: one argon2id whether `sealed` is a hash or null (then a dummy and false).
    * `stale`: parameters or pepper have changed since.
    */
-  verify(secret: string, sealed: string | null, owner: string, lane: HashLane): Promise<{ right: boolean; stale: boolean }>
+  verify(
+    secret: string,
+    sealed: string | null,
+    owner: string,
+    lane: HashLane,
+  ): Promise<{ right: boolean; stale: boolean }>
 }
 
 /** What every act is given. */

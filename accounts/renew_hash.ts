@@ -58,12 +58,7 @@ export const renewPassword = (
   })
 
 /** A PIN that was blocked meanwhile stays so. */
-export const renewPin = (
-  deps: Deps,
-  sub: string,
-  lane: HashLane,
-  proved: Proved,
-): Promise<void> =>
+export const renewPin = (deps: Deps, sub: string, lane: HashLane, proved: Proved): Promise<void> =>
   renew(deps, sub, lane, {
     ...proved,
     of: ({ pin }) => pin,

@@ -33,9 +33,7 @@ export const laneOf = (presented: Presented, origin: Origin): HashLane =>
     : { known: false, key: truncateNetwork(origin.address) }
 
 export const presentedBrowser = async (deps: Deps, origin: Origin): Promise<Presented> =>
-  origin.deviceToken === null
-    ? UNKNOWN
-    : deps.store.devices.present(tokenHash(origin.deviceToken))
+  origin.deviceToken === null ? UNKNOWN : deps.store.devices.present(tokenHash(origin.deviceToken))
 
 /** Why there is nothing to check the password against, or null. For the audit only. */
 const obstacle = (
@@ -68,11 +66,7 @@ interface Typed {
  * Checks an identifier and a password. Whatever is wrong, the answer, the store calls and the one
  * argon2id are the same (OWASP ASVS 6.3.8): only the audit knows why.
  */
-export const signIn = async (
-  deps: Deps,
-  typed: Typed,
-  origin: Origin,
-): Promise<SignInResult> => {
+export const signIn = async (deps: Deps, typed: Typed, origin: Origin): Promise<SignInResult> => {
   const presented = await presentedBrowser(deps, origin)
   return keepPlace(deps, laneOf(presented, origin), (place) =>
     checkPassword(deps, typed, origin, presented, place),

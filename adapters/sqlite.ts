@@ -6,6 +6,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as wait } from 'node:timers/promises'
 import { Kysely } from 'kysely'
 import { AppError } from '../accounts/errors.ts'
+import { createFlush } from './flush.ts'
 import { createLock } from './lock.ts'
 import type { Schema } from './schema.ts'
 import { createDialect, createStatements, type Prepared, runQuery } from './sqlite_dialect.ts'
@@ -42,13 +43,14 @@ export interface Sqlite {
 }
 
 /**
- * In WAL mode a commit under NORMAL survives `kill -9`, but a power cut may take it back; FULL
- * waits for the disk (https://sqlite.org/pragma.html#pragma_synchronous). A wrong PIN, a new
- * password or an audit entry must not be taken back, so FULL is the rule and `write` the exception.
+ * In WAL mode a commit under NORMAL survives `kill -9`, but a power cut may take it back
+ * (https://sqlite.org/pragma.html#pragma_synchronous). A wrong PIN, a new password or an audit entry
+ * must not be taken back: all but `write` waits for the disk. FULL would wait in the event loop, with
+ * everybody else; `flushed` waits beside it, for all who committed meanwhile at once.
  */
 const PRAGMAS = [
   'PRAGMA journal_mode = WAL',
-  'PRAGMA synchronous = FULL',
+  'PRAGMA synchronous = NORMAL',
   'PRAGMA foreign_keys = ON',
   'PRAGMA trusted_schema = OFF',
   'PRAGMA temp_store = MEMORY',
@@ -142,6 +144,7 @@ export const openSqlite = async (file: string): Promise<Sqlite> => {
   const prepare = createStatements(raw)
   const direct: Direct = { prepare: (sql) => prepare(sql).statement }
   const lock = createLock()
+  const flush = createFlush(`${file}-wal`)
   const inside = new AsyncLocalStorage<{ open: boolean }>()
 
   const refuseInside = (): void => {
@@ -162,13 +165,12 @@ export const openSqlite = async (file: string): Promise<Sqlite> => {
     })
   }
 
-  const write = <T>(work: (direct: Direct) => T): T => {
-    raw.exec('PRAGMA synchronous = NORMAL')
-    try {
-      return inOneGo(raw, () => work(direct))
-    } finally {
-      raw.exec('PRAGMA synchronous = FULL')
-    }
+  const write = <T>(work: (direct: Direct) => T): T => inOneGo(raw, () => work(direct))
+
+  const onDisk = async <T>(committed: Promise<T>): Promise<T> => {
+    const result = await committed
+    await flush.flushed()
+    return result
   }
 
   const transact = async <T>(act: (db: Kysely<Schema>) => Promise<T>): Promise<T> => {
@@ -205,16 +207,21 @@ export const openSqlite = async (file: string): Promise<Sqlite> => {
 
   return {
     db: new Kysely<Schema>({
-      dialect: createDialect((query) => turn(() => runQuery(prepare, query))),
+      dialect: createDialect((query) => {
+        const answer = turn(() => runQuery<never>(prepare, query))
+        return query.query.kind === 'SelectQueryNode' ? answer : onDisk(answer)
+      }),
     }),
-    transaction: (act) => turn(() => transact(act)),
+    transaction: (act) => onDisk(turn(() => transact(act))),
     read: (work) => turn(() => work(direct)),
     write: (work) => turn(() => write(work)),
-    close: () =>
-      turn(() => {
+    close: async () => {
+      await turn(() => {
         if (raw.isOpen) {
           raw.close()
         }
-      }),
+      })
+      await flush.close()
+    },
   }
 }

@@ -50,6 +50,7 @@ interface Result {
   readonly junkRefused: number
   readonly junkBusy: number
   readonly junkOther: number
+  readonly otherAnswers: readonly string[]
   readonly junkNotSent: number
   readonly rssMib: number
 }
@@ -64,7 +65,8 @@ const readWishes = (): Wishes => {
       json: { type: 'boolean', default: false },
     },
   })
-  const within = (text: string, max: number): number => Math.min(Math.max(Number(text) || 1, 1), max)
+  const within = (text: string, max: number): number =>
+    Math.min(Math.max(Number(text) || 1, 1), max)
   return {
     people: within(values.people, LIMITS.people),
     junk: within(values.junk, LIMITS.junk),
@@ -160,6 +162,7 @@ const createFlood = async (issuer: string, phase: Phase) => {
     pages.push({ visitor: one, page: await one.start() })
   }
   const counts = { sent: 0, refused: 0, busy: 0, other: 0, notSent: 0 }
+  const others = new Set<string>()
   let underWay = 0
   const outcome = ({ status, retryAfter }: Answer): 'refused' | 'busy' | 'other' => {
     if (status === 503 && retryAfter !== undefined) return 'busy'
@@ -175,11 +178,13 @@ const createFlood = async (issuer: string, phase: Phase) => {
     underWay += 1
     counts.sent += 1
     const fields = { identifier: junkIdentifier(nth), password: `wrong-${nth}` }
-    const answer = await by.post(page, fields, phase.address(nth)).catch(() => null)
-    counts[answer === null ? 'other' : outcome(answer)] += 1
+    const answer = await by.post(page, fields, phase.address(nth)).catch((error: Error) => error)
+    const kind = answer instanceof Error ? 'other' : outcome(answer)
+    counts[kind] += 1
+    if (kind === 'other') others.add(answer instanceof Error ? answer.message : `${answer.status}`)
     underWay -= 1
   }
-  return { counts, send, close: () => agent.destroy() }
+  return { counts, others, send, close: () => agent.destroy() }
 }
 
 const runPhase = async (
@@ -191,16 +196,19 @@ const runPhase = async (
 ): Promise<Result> => {
   const flood = await createFlood(premises.issuer, phase)
   const signedIn: SignedIn[] = []
+  const free = visitors.map((visitor, nth) => ({ visitor, nth }))
   let rssMib = 0
   const watch = setInterval(() => {
     rssMib = Math.max(rssMib, residentMib(pid))
   }, 250)
   await Promise.all([
     openLoop(phase.junk, wishes.seconds, flood.send),
-    openLoop(wishes.signIns, wishes.seconds, async (nth) => {
-      const person = nth % visitors.length
-      const visitor = visitors[person]
-      if (visitor !== undefined) signedIn.push(await signInAgain(visitor, person))
+    openLoop(wishes.signIns, wishes.seconds, async () => {
+      // Nobody signs in twice at once; who comes when all are busy would only measure that.
+      const person = free.shift()
+      if (person === undefined) return
+      signedIn.push(await signInAgain(person.visitor, person.nth))
+      free.push(person)
     }),
   ])
   clearInterval(watch)
@@ -219,6 +227,7 @@ const runPhase = async (
     junkRefused: flood.counts.refused,
     junkBusy: flood.counts.busy,
     junkOther: flood.counts.other,
+    otherAnswers: [...flood.others],
     junkNotSent: flood.counts.notSent,
     rssMib,
   }
@@ -238,11 +247,17 @@ const markdown = (wishes: Wishes, results: readonly Result[]): string =>
         ['people served', ...results.map((r) => `${r.served} of ${r.signIns}`)],
         ['where others were stuck', ...results.map((r) => r.stuck.join(', '))],
         ['tries they took', ...results.map((r) => `${r.tries}`)],
-        ['sign-in p50 / p95 / slowest (ms)', ...results.map((r) => `${r.p50} / ${r.p95} / ${r.slowest}`)],
+        [
+          'sign-in p50 / p95 / slowest (ms)',
+          ...results.map((r) => `${r.p50} / ${r.p95} / ${r.slowest}`),
+        ],
         ['junk sent', ...results.map((r) => `${r.junkSent}`)],
         ['junk refused (200)', ...results.map((r) => `${r.junkRefused}`)],
         ['junk told to come back (503)', ...results.map((r) => `${r.junkBusy}`)],
-        ['junk with another answer', ...results.map((r) => `${r.junkOther}`)],
+        [
+          'junk with another answer',
+          ...results.map((r) => [r.junkOther, ...r.otherAnswers].join(' ')),
+        ],
         ['junk that found no room to be sent', ...results.map((r) => `${r.junkNotSent}`)],
         ['memory of the gateway, most (MiB)', ...results.map((r) => `${r.rssMib}`)],
       ],

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { Agent, type IncomingMessage, request } from 'node:http'
+import { type Agent, type IncomingMessage, request } from 'node:http'
 import { CALLBACK, CLIENT_ID } from './premises.ts'
 
 const HOPS_MAX = 10

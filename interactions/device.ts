@@ -59,8 +59,7 @@ export const devicePage: StepPage<PersonStep> = {
     if (answer.kind === 'refused') {
       return show(step, offerOf(step, { ticked: true, name }), [answer.error])
     }
-    const questioned =
-      (anyDue as Due).reason === 'vague_name' || fields.text('vague_name') !== ''
+    const questioned = (anyDue as Due).reason === 'vague_name' || fields.text('vague_name') !== ''
     if (answer.vague && !questioned) {
       return show(step, offerOf(step, { ticked: true, vague: true, name: answer.name }))
     }

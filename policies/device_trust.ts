@@ -23,8 +23,7 @@ export const deviceState = (
   address: string,
   nowMs: number,
 ): DeviceState => {
-  const mayAdd =
-    policy.devices.trust && !inNetworks(address, policy.devices.untrusted_networks)
+  const mayAdd = policy.devices.trust && !inNetworks(address, policy.devices.untrusted_networks)
   const spares =
     device !== null &&
     (device.addedUnder === 'pin' || effectiveProtection(policy, chosen, hasPin) !== 'pin')

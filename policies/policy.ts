@@ -12,7 +12,9 @@ export const PASSWORD_LIFETIME_DAYS_MIN = 90
 
 const days = (max: number) => z.int().min(1).max(max)
 const cidrs = z.array(
-  z.string().refine((text) => parseCidr(text).ok, { error: 'is not a network such as 192.0.2.0/24' }),
+  z
+    .string()
+    .refine((text) => parseCidr(text).ok, { error: 'is not a network such as 192.0.2.0/24' }),
 )
 
 const pinSchema = z.strictObject({
@@ -62,7 +64,10 @@ const sessionsSchema = z.strictObject({
 export const policySchema = z
   .strictObject({
     /** Protections offered for new devices; `pin` alone imposes it, leaving it out abolishes it. */
-    protections: z.array(z.enum(PROTECTIONS)).min(1).default([...PROTECTIONS]),
+    protections: z
+      .array(z.enum(PROTECTIONS))
+      .min(1)
+      .default([...PROTECTIONS]),
     pin: pinSchema.prefault({}),
     devices: devicesSchema.prefault({}),
     passwords: passwordsSchema.prefault({}),
@@ -109,7 +114,8 @@ const IMPOSSIBLE: {
     message: `below ${PASSWORD_LENGTH_ADVISED} needs passwords.risk_accepted, the reason in writing`,
   },
   {
-    broken: ({ passwords }) => passwords.min_entropy_bits < 50 && passwords.risk_accepted === undefined,
+    broken: ({ passwords }) =>
+      passwords.min_entropy_bits < 50 && passwords.risk_accepted === undefined,
     path: ['passwords', 'min_entropy_bits'],
     message: 'below 50 needs passwords.risk_accepted, the reason in writing',
   },
@@ -138,7 +144,9 @@ export const DEFAULT_POLICIES: PolicySet = Object.freeze(
 /**
  * The protection that holds for a person: what they chose while the policy still offers it, the
  * only one offered, or null while they have a choice to make. Whoever has a PIN keeps it where it
- * is offered: losing another choice must not let a password alone define a new one.
+ * is offered: losing another choice must not let a password alone define a new one. Where the
+ * policy abolished the PIN they had chosen, the strongest of the others holds without a question,
+ * so that no weaker choice outlives the abolition.
  */
 export const effectiveProtection = (
   policy: Policy,
@@ -150,6 +158,9 @@ export const effectiveProtection = (
   }
   if (hasPin && policy.protections.includes('pin')) {
     return 'pin'
+  }
+  if (chosen === 'pin') {
+    return PROTECTIONS.find((each) => policy.protections.includes(each)) ?? null
   }
   const [only, ...others] = policy.protections
   return only !== undefined && others.length === 0 ? only : null

@@ -1,5 +1,5 @@
-import { type interactionPolicy as InteractionPolicy, interactionPolicy } from 'oidc-provider'
 import type { KoaContextWithOIDC } from 'oidc-provider'
+import { type interactionPolicy as InteractionPolicy, interactionPolicy } from 'oidc-provider'
 import { type NextStep, STEPS } from './next_step.ts'
 
 /** Steps that have a prompt, and a page, of their own. `login` is the OP's, extended. */
@@ -40,8 +40,11 @@ export const stepPrompts = (
   login.checks.remove('essential_acr')
   login.checks.remove('essential_acrs')
   login.checks.add(
-    new Check('login_due', 'End-User authentication is required', 'login_required', async (ctx) =>
-      (await decide(ctx)).step === 'login',
+    new Check(
+      'login_due',
+      'End-User authentication is required',
+      'login_required',
+      async (ctx) => (await decide(ctx)).step === 'login',
     ),
   )
   consent.checks.clear()

@@ -86,5 +86,4 @@ export const createFindAccount =
   }
 
 export const isUsable = (account: Account, token?: { iat?: number }): boolean =>
-  account.disabledAt === null &&
-  (token?.iat === undefined || token.iat * 1000 >= account.validAfter)
+  account.disabledAt === null && (token?.iat === undefined || token.iat * 1000 > account.validAfter)

@@ -104,7 +104,8 @@ export const configurationOf = (parts: Parts): Configuration => {
       keys: [...keys.cookies],
       names: cookieNames(secure),
       long: { signed: true, httpOnly: true, sameSite: 'lax', secure, path: '/', overwrite: true },
-      short: { signed: true, httpOnly: true, sameSite: 'lax', secure, overwrite: true },
+      // One response drops the cookie of a step and sets that of the next, on another path.
+      short: { signed: true, httpOnly: true, sameSite: 'lax', secure, overwrite: false },
     },
     ttl: {
       AccessToken: tokens.access_minutes * 60,
@@ -131,7 +132,10 @@ export const configurationOf = (parts: Parts): Configuration => {
       claimsParameter: { enabled: true },
       pushedAuthorizationRequests: { enabled: true },
       dPoP: { enabled: true, nonceSecret: keys.dpopNonce },
-      revocation: { enabled: true },
+      revocation: {
+        enabled: true,
+        allowedPolicy: async (_ctx, client, token) => token.clientId === client.clientId,
+      },
       introspection: {
         enabled: true,
         allowedPolicy: async (_ctx, client, token) => {

@@ -22,16 +22,24 @@ const STATUS: Record<AppErrorCode, number> = {
 /** Errors that a click on "go on" cannot help. */
 const WITHOUT_WAY_ON: ReadonlySet<AppErrorCode> = new Set(['bad_request'])
 
-const INTERACTION = /^(\/interaction\/[\w-]+)/
+const INTERACTION = /^(\/interaction\/([\w-]+))/
+
+/** Errors after which the sign-in itself can go on. */
+const GOING_ON: ReadonlySet<AppErrorCode> = new Set(['form_expired', 'already_done', 'busy'])
 
 /** Where to go on: the step that is due while its sign-in lives, else the portal. */
-const actionOf = (ctx: Context, code: AppErrorCode): string | undefined => {
+const actionOf = async (
+  ctx: Context,
+  site: Site,
+  code: AppErrorCode,
+): Promise<string | undefined> => {
   if (WITHOUT_WAY_ON.has(code)) {
     return undefined
   }
-  const [, interaction] = INTERACTION.exec(ctx.path) ?? []
-  const alive = code === 'form_expired' || code === 'already_done' || code === 'busy'
-  return alive && interaction !== undefined ? interaction : '/'
+  const [, path, uid] = INTERACTION.exec(ctx.path) ?? []
+  const alive =
+    GOING_ON.has(code) && uid !== undefined && (await site.provider.Interaction.find(uid))
+  return alive ? path : '/'
 }
 
 interface Shown {
@@ -41,8 +49,9 @@ interface Shown {
   readonly technical?: string
 }
 
-const showError = (ctx: Context, site: Site, shown: Shown): void => {
+const showError = async (ctx: Context, site: Site, shown: Shown): Promise<void> => {
   const { code, retryAfterSeconds, reference, technical } = shown
+  const actionHref = await actionOf(ctx, site, code)
   ctx.status = STATUS[code]
   if (retryAfterSeconds !== undefined) {
     ctx.set('retry-after', String(retryAfterSeconds))
@@ -53,14 +62,14 @@ const showError = (ctx: Context, site: Site, shown: Shown): void => {
     'error',
     {
       code,
-      actionHref: actionOf(ctx, code),
+      actionHref,
       retryAfterSeconds,
       reference,
       technical,
       helpHref: HELP_PATH,
       cookieHelpHref: COOKIE_HELP_PATH,
     },
-    { path: ctx.method === 'GET' ? ctx.path : (actionOf(ctx, code) ?? '/') },
+    { path: ctx.method === 'GET' ? ctx.path : (actionHref ?? '/') },
   )
 }
 
@@ -91,16 +100,17 @@ const shownOf = (error: unknown, reference: string): Shown => {
   }
 }
 
-/** The OP's `renderError`. */
-export const renderOpError = (
+/** The OP's `renderError`: it reports its server errors by an event; what is expected is not logged. */
+export const renderOpError = async (
   ctx: KoaContextWithOIDC,
   site: Site,
   _out: ErrorOut,
   error: Error,
-): void => {
-  const reference = String(ctx.state['reference'])
-  // The OP reports its server errors by an event; what is expected is not logged.
-  showError(ctx as unknown as Context, site, shownOf(error, reference))
+): Promise<void> => {
+  const shown = shownOf(error, String(ctx.state['reference']))
+  // A form sent twice: the first one has done everything.
+  const done = error instanceof errors.SessionNotFound && site.isOpen(ctx.oidc.session ?? {})
+  await showError(ctx as unknown as Context, site, done ? { code: 'already_done' } : shown)
 }
 
 /** Turns whatever our routes throw into a page. The log is precise, the page is not. */
@@ -113,6 +123,6 @@ export const errorPages =
       const shown = shownOf(error, String(ctx.state['reference']))
       const level = shown.code === 'unavailable' ? 'error' : 'debug'
       log[level]({ err: error, path: ctx.path, reference: ctx.state['reference'] }, shown.code)
-      showError(ctx, site, shown)
+      await showError(ctx, site, shown)
     }
   }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Grant, KoaContextWithOIDC, Provider } from 'oidc-provider'
-import { completeSignIn } from '../accounts/complete_sign_in.ts'
+import { completeSignIn, completeStepUp } from '../accounts/complete_sign_in.ts'
 import type { Deps, Origin } from '../accounts/ports.ts'
 import { originOf } from '../interactions/origin.ts'
 import type { Decision, Request } from '../interactions/site.ts'
@@ -32,9 +32,12 @@ const requestOf = (ctx: KoaContextWithOIDC): Request => {
   }
 }
 
+/** Results of a request that add a factor to a sign-in already brought to its end. */
+const FACTORS_OF_STEP_UP = ['pin', 'define_pin'] as const
+
 /**
  * The session is open from here on: its ends follow the policy, where until now it was short.
- * Once per sign-in: the audit and the notice.
+ * Once per sign-in: the audit and the notice. A step-up leaves the ends as they are.
  */
 const complete = async (
   deps: Deps,
@@ -46,7 +49,13 @@ const complete = async (
   const account = (ctx.oidc.account as unknown as OpAccount | undefined)?.record
   const factors = factorsOf(session)
   const firstProof = factors?.proofs.password ?? factors?.proofs.passcode
-  if (!session || !account || !factors || factors.completedFor === firstProof) {
+  if (!session || !account || !factors) {
+    return
+  }
+  if (factors.completedFor === firstProof) {
+    if (FACTORS_OF_STEP_UP.some((step) => ctx.oidc.result?.[step] !== undefined)) {
+      await completeStepUp(deps, account, situation, origin)
+    }
     return
   }
   await completeSignIn(deps, account, situation, origin)

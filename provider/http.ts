@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Context, Middleware } from 'koa'
-import type { Provider } from 'oidc-provider'
+import type { KoaContextWithOIDC, Provider } from 'oidc-provider'
 import type { Logger } from 'pino'
 import { setOrigin } from '../interactions/origin.ts'
 import { routes } from '../interactions/routes.ts'
@@ -46,14 +46,17 @@ const securityHeaders =
     return next()
   }
 
-/** What a page on logging out leaves in the browser; the device cookie stays. */
+/** What signing out takes from the browser (OWASP ASVS 7.4.1); "cookies" would take the device's. */
 const CLEAR_SITE_DATA = '"cache", "storage"'
 
 const clearOnLogout =
   (provider: Provider): Middleware =>
   async (ctx, next) => {
     await next()
-    if (ctx.path === provider.pathFor('end_session_success')) {
+    // The application may take the person back at once: then no page of ours is seen.
+    const { session } = (ctx as unknown as Partial<KoaContextWithOIDC>).oidc ?? {}
+    const ended = session !== undefined && 'destroyed' in session && session.destroyed === true
+    if (ended || ctx.path === provider.pathFor('end_session_success')) {
       ctx.set('clear-site-data', CLEAR_SITE_DATA)
     }
   }

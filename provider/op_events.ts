@@ -9,6 +9,12 @@ type Facts = { act: AuditAct } & Partial<Pick<AuditEntry, 'sub' | 'outcome' | 'd
 /** Sent by the OP when a code or refresh token that was used already comes back (RFC 9700 §4.14). */
 const REUSED = /already used|replay|consumed/i
 
+/** What a person is sent back to the application with, although signed in. */
+const ENDS_SIGN_IN: ReadonlySet<string> = new Set([
+  'access_denied',
+  'unmet_authentication_requirements',
+])
+
 /**
  * What the OP tells by events, into the audit. They are told after the fact, outside a
  * transaction; a write that fails is logged, and the request goes on.
@@ -33,6 +39,17 @@ export const auditEvents = (
 
   provider.on('end_session.success', (ctx) => {
     write(ctx, { act: 'logout', sub: ctx.oidc.session?.accountId ?? null })
+  })
+  provider.on('authorization.error', (ctx, error) => {
+    const sub = ctx.oidc.session?.accountId
+    if (sub !== undefined && ENDS_SIGN_IN.has(error.message)) {
+      write(ctx, {
+        act: 'sign_in_refused',
+        outcome: 'refused',
+        sub,
+        detail: { error: error.message },
+      })
+    }
   })
   provider.on('grant.error', (ctx, error) => {
     const detail = (error as { error_detail?: string }).error_detail ?? ''

@@ -1,20 +1,23 @@
 import type { Context } from 'koa'
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider'
 
-/** `name=value` of a Set-Cookie header, or of one cookie in a Cookie header. */
-const nameOf = (cookie: string): string => cookie.slice(0, cookie.indexOf('=')).trim()
-const valueOf = (cookie: string): string =>
-  cookie
-    .slice(cookie.indexOf('=') + 1)
-    .split(';')[0]
-    ?.trim() ?? ''
+/** Name and value of one cookie in a `Set-Cookie` or `Cookie` header. */
+const partsOf = (cookie: string): { name: string; value: string } => {
+  const [name = '', ...rest] = cookie.split(';', 1)[0]?.split('=') ?? []
+  return { name: name.trim(), value: rest.join('=').trim() }
+}
 
-const sentValue = (ctx: Context, name: string): string | undefined => {
-  const found = ctx
+const sentValue = (ctx: Context, name: string): string | undefined =>
+  ctx
     .get('cookie')
     .split(';')
-    .find((cookie) => nameOf(cookie) === name)
-  return found === undefined ? undefined : valueOf(found)
+    .map(partsOf)
+    .find((cookie) => cookie.name === name)?.value
+
+/** What the response sets so far. Koa gives an empty text where it sets nothing. */
+const cookiesSet = (ctx: Context): string[] => {
+  const header = ctx.response.get('set-cookie') as unknown as string | string[]
+  return [header].flat().filter(Boolean)
 }
 
 /**
@@ -26,21 +29,22 @@ const sentValue = (ctx: Context, name: string): string | undefined => {
 export const guardSessionCookie = (provider: Provider) => {
   const name = provider.cookieName('session')
   const names = new Set([name, `${name}.sig`])
+
+  const isNeedless = (ctx: Context, value: string): boolean => {
+    const session = (ctx as unknown as KoaContextWithOIDC).oidc?.session
+    const nobody = session?.accountId === undefined && session?.state === undefined
+    const erases = value === ''
+    return !erases && (nobody || sentValue(ctx, name) === value)
+  }
+
   return async (ctx: Context, next: () => Promise<unknown>): Promise<void> => {
     await next()
-    const header = ctx.response.get('set-cookie') as unknown as string | string[] | undefined
-    const cookies = typeof header === 'string' ? [header].filter(Boolean) : (header ?? [])
-    if (!cookies.some((cookie) => names.has(nameOf(cookie)))) {
+    const cookies = cookiesSet(ctx)
+    const own = cookies.map(partsOf).find((cookie) => cookie.name === name)
+    if (own === undefined || !isNeedless(ctx, own.value)) {
       return
     }
-    const session = (ctx as unknown as KoaContextWithOIDC).oidc?.session
-    const own = cookies.find((cookie) => nameOf(cookie) === name) ?? ''
-    const erases = valueOf(own) === ''
-    const empty = session?.accountId === undefined && session?.state === undefined
-    if (erases || !(empty || sentValue(ctx, name) === valueOf(own))) {
-      return
-    }
-    const kept = cookies.filter((cookie) => !names.has(nameOf(cookie)))
+    const kept = cookies.filter((cookie) => !names.has(partsOf(cookie).name))
     if (kept.length === 0) {
       ctx.remove('set-cookie')
     } else {

@@ -19,6 +19,11 @@ import { isHttpsAddress, isLoopbackHost, issuerFault, isWebAddress } from './web
 /** OWASP password storage: argon2id with 19 MiB and two passes, or 46 MiB and one. */
 const HASH_MEMORY_KIB_MIN = 19_456
 const HASH_MEMORY_KIB_FOR_ONE_PASS = 47_104
+/**
+ * Hashes run on the four threads that libuv gives a process, beside token signing and waits for the
+ * disk: one is left to those, or they would wait for hashes. More needs UV_THREADPOOL_SIZE as well.
+ */
+const HASHES_AT_ONCE_DEFAULT_MAX = 3
 /** What the argon2 package takes at least. */
 const HASH_MEMORY_KIB_POSSIBLE = 1024
 /** RFC 6749 §4.1.2 allows ten minutes; an application on a slow line needs seconds. */
@@ -139,8 +144,8 @@ const hashingFields = z.strictObject({
       .int()
       .min(1)
       .max(256)
-      .default(() => Math.max(1, availableParallelism())),
-    { shown_default: 'the number of processor cores' },
+      .default(() => Math.min(Math.max(1, availableParallelism()), HASHES_AT_ONCE_DEFAULT_MAX)),
+    { shown_default: `the number of processor cores, at most ${HASHES_AT_ONCE_DEFAULT_MAX}` },
   ),
   queue_max: setting(
     'Sign-ins that may wait for their turn; more are asked to come back.',

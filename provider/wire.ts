@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { Provider } from 'oidc-provider'
 import pino, { type Logger } from 'pino'
 import { purgeDevices } from '../accounts/devices.ts'
+import { AppError } from '../accounts/errors.ts'
 import { createHashQueue } from '../accounts/hash_queue.ts'
 import { createHasher, type MeasuredHasher } from '../accounts/hasher.ts'
 import type { Clock, Deps, Random } from '../accounts/ports.ts'
@@ -16,6 +17,7 @@ import { configurationOf } from './configuration.ts'
 import { createDecide } from './decide.ts'
 import { createFlow, sessionSeconds } from './flow.ts'
 import { pinHost, useMiddleware } from './http.ts'
+import { dropInteractionCookies } from './interaction_cookie.ts'
 import { assertKeyChecks, type Keys, loadKeys } from './keys.ts'
 import { auditEvents } from './op_events.ts'
 import { factorsOf, installFactors, mergeSessions } from './session_factors.ts'
@@ -140,6 +142,7 @@ const createOp = (settings: Settings, core: Core, log: Logger, isStopping: () =>
   )
   provider.proxy = true // `pinHost` has replaced what a proxy may say.
   installFactors(provider)
+  dropInteractionCookies(provider)
   // The OP's own is find, then save: two at once would both be unique.
   Object.defineProperty(provider.ReplayDetection, 'unique', { value: op.replayUnique })
   const site = siteOf(settings, core, provider)
@@ -172,12 +175,24 @@ export interface Gateway {
 
 const PURGE_EVERY_MS = 60_000
 const STOP_GRACE_MS = 10_000
+const CLOSE_IDLE_EVERY_MS = 50
+
+/** Why an address cannot be listened at, by the system's code. */
+const LISTEN_FAULTS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'is in use: another gateway or another program listens there',
+  EADDRNOTAVAIL: 'is no address of this machine',
+  EACCES: 'needs rights that this user does not have',
+}
 
 const listen = (server: Server, { host, port }: Settings['listen']): Promise<AddressInfo> =>
   new Promise((resolve, reject) => {
-    server.once('error', reject)
+    const refuse = (cause: NodeJS.ErrnoException): void => {
+      const why = LISTEN_FAULTS[cause.code ?? ''] ?? `cannot be listened at: ${cause.message}`
+      reject(new AppError('unavailable', `${host}:${port} ${why} (setting: listen)`, { cause }))
+    }
+    server.once('error', refuse)
     server.listen(port, host, () => {
-      server.off('error', reject)
+      server.off('error', refuse)
       resolve(server.address() as AddressInfo)
     })
   })
@@ -185,11 +200,13 @@ const listen = (server: Server, { host, port }: Settings['listen']): Promise<Add
 const closeServer = (server: Server): Promise<void> =>
   new Promise((resolve) => {
     const impatient = setTimeout(() => server.closeAllConnections(), STOP_GRACE_MS)
+    // A connection that was busy turns idle with its answer, and would be kept for the next request.
+    const idle = setInterval(() => server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS)
     server.close(() => {
       clearTimeout(impatient)
+      clearInterval(idle)
       resolve()
     })
-    server.closeIdleConnections()
   })
 
 /** Starts serving. Throws `AppError` for keys or a database that do not fit. */
@@ -207,7 +224,10 @@ export const startGateway = async (
     pinHost(request, issuer)
     void handle(request, response)
   })
-  const address = await listen(server, settings.listen)
+  const address = await listen(server, settings.listen).catch(async (error: unknown) => {
+    await core.close()
+    throw error
+  })
   const purge = setInterval(() => {
     core.opened
       .purge(core.deps.clock())

@@ -101,6 +101,7 @@ export interface PinShape {
 /** Security notices that have words; another code (written by a newer version) reads generally. */
 export const NOTICE_CODES = [
   'device_added',
+  'device_dropped', // one more was added than the policy allows
   'device_forgotten_copied', // a copy of this device's cookie was in use elsewhere
   'pin_defined',
   'pin_reset',

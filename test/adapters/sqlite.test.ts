@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { statSync, writeFileSync } from 'node:fs'
+import { readdirSync, readlinkSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { DatabaseSync } from 'node:sqlite'
 import { sql } from 'kysely'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { createFlush } from '../../adapters/flush.ts'
 import { DATABASE_FILE, openStore } from '../../adapters/open.ts'
 import { openSqlite } from '../../adapters/sqlite.ts'
 import { NOW, person, record } from './record.ts'
@@ -15,6 +16,14 @@ const openTemporary = async () => {
   const sqlite = await openSqlite(join(temporaryFolder(), 'a.sqlite'))
   onTestFinished(() => sqlite.close())
   return sqlite
+}
+
+const linkOf = (path: string): string => {
+  try {
+    return readlinkSync(path)
+  } catch {
+    return '' // Closed since the folder was read.
+  }
 }
 
 /** A second process on the same file, which waits for `go`. */
@@ -73,18 +82,28 @@ describe('the file', () => {
     })
   })
 
-  it('waits for the disk again after a write that did not', async () => {
-    const sqlite = await openTemporary()
-    const mode = () => sqlite.read(({ prepare }) => prepare('PRAGMA synchronous').get())
-    const within = await sqlite.write(({ prepare }) => prepare('PRAGMA synchronous').get())
-    expect({ ...within }).toEqual({ synchronous: 1 })
-    expect({ ...(await mode()) }).toEqual({ synchronous: 2 })
-    await sqlite
-      .write(() => {
-        throw new Error('no')
-      })
-      .catch(() => {})
-    expect({ ...(await mode()) }).toEqual({ synchronous: 2 })
+  it('waits for the disk after an act, and not after what a new sign-in makes good', async () => {
+    const file = join(temporaryFolder(), DATABASE_FILE)
+    const sqlite = await openSqlite(file)
+    onTestFinished(() => sqlite.close())
+    // SQLite holds its log open once; whoever waits for the disk holds it open as well.
+    const holders = () =>
+      readdirSync('/proc/self/fd').filter((fd) => linkOf(`/proc/self/fd/${fd}`) === `${file}-wal`)
+        .length
+    await sqlite.write(({ prepare }) => prepare('CREATE TABLE pets (name TEXT)').run())
+    expect(holders()).toBe(1)
+    await sqlite.transaction((db) => sql`insert into pets values ('Rex')`.execute(db))
+    expect(holders()).toBe(2)
+  })
+
+  it('acknowledges nothing that the disk refuses', async () => {
+    const flush = createFlush(join(temporaryFolder(), 'none', 'a.sqlite-wal'))
+    await expect(flush.flushed()).resolves.toBeUndefined() // Nothing was ever written.
+    const refused = createFlush(join(import.meta.filename, 'a.sqlite-wal'))
+    const all = await Promise.allSettled([refused.flushed(), refused.flushed()])
+    expect(all.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+    await expect(refused.flushed()).rejects.toMatchObject({ code: 'ENOTDIR' })
+    await refused.close()
   })
 })
 

@@ -26,9 +26,7 @@ export const errorsOf = (view: View): string[] =>
   view.html.querySelectorAll('.notice-error li').map((item) => item.text.trim())
 
 export const acts = async (school: School, sub: string): Promise<string[]> =>
-  (await school.gateway.core.deps.store.audit.list({ sub }, 1_000))
-    .map(({ act }) => act)
-    .reverse()
+  (await school.gateway.core.deps.store.audit.list({ sub }, 1_000)).map(({ act }) => act).reverse()
 
 export const noticesOf = async (school: School, sub: string): Promise<string[]> =>
   (await school.gateway.core.deps.store.notices.list(sub, 100)).map(({ code }) => code).reverse()

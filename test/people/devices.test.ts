@@ -280,9 +280,7 @@ describe('the cookie', () => {
       await reopen(browser)
       const tabs = Array.from({ length: 4 }, () => school.browser({ jar: browser.jar }))
       await Promise.all(tabs.map((tab) => application.start(tab)))
-      await Promise.all(
-        tabs.map((tab) => tab.submit({ identifier: 'c.tabs', password: PASSWORD })),
-      )
+      await Promise.all(tabs.map((tab) => tab.submit({ identifier: 'c.tabs', password: PASSWORD })))
       expect(tabs.map(({ view }) => view.step)).toEqual(tabs.map(() => 'callback'))
     }
     expect(await again(browser, 'c.tabs')).toBe('callback')

@@ -158,7 +158,7 @@ describe('the policy', () => {
 
   it('that abolishes the PIN keeps it, unasked, until it is offered again', async () => {
     await school.person({ identifier: 'abolished', userType: 'staff', pin: PIN })
-    await school.policies({ staff: { protections: ['notification'] } })
+    await school.policies({ staff: { protections: ['none', 'notification'] } })
     const browser = school.browser()
     expect((await enter(application, browser, 'abolished')).step).toBe('device')
     await school.policies({ staff: {} })

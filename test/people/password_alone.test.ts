@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Account } from '../../accounts/account.ts'
 import { changePassword } from '../../accounts/change_password.ts'
@@ -150,6 +151,24 @@ describe('an act that rests on what was read before the owner defined a PIN', ()
       expect(await worthOf(identifier)).toEqual(worth)
     })
   }
+})
+
+describe('a password that is voided while it is being checked', () => {
+  it('opens nothing', async () => {
+    const { sub } = await school.person({ identifier: 'd.voided', protection: 'none' })
+    const { deps, hasher } = school.gateway.core
+    const thief = school.browser()
+    await application.start(thief)
+    const before = hasher.stats().runs
+    const answer = thief.submit({ identifier: 'd.voided', password: PASSWORD })
+    while (hasher.stats().runs === before) {
+      await setImmediate()
+    }
+    school.later(1_000)
+    await deps.store.accounts.voidBefore(sub, Date.now())
+    expect((await answer).step).toBe('login')
+    expect((await application.start(thief)).step).toBe('login')
+  })
 })
 
 describe('two tabs of one sign-in', () => {

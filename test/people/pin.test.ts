@@ -23,7 +23,9 @@ const atThePin = async (identifier: string, browser: Browser = school.browser())
 }
 
 const isBlocked = ({ step, text, html }: View): boolean =>
-  step === 'pin' && text.includes('Your PIN code is blocked') && html.querySelector('form') === null
+  step === 'pin' &&
+  text.includes('Your PIN code is blocked') &&
+  html.querySelector('input[name=pin]') === null
 
 describe('on a new device the PIN', () => {
   it('is asked after the password, and lets in', async () => {
@@ -135,6 +137,25 @@ describe('three wrong PINs block it', () => {
     const done = await acts(school, sub)
     const judged = done.filter((act) => act === 'pin_wrong' || act === 'pin_right')
     expect(judged.length).toBeLessThanOrEqual(3)
+  })
+
+  it('and while tries are still being checked, one more must wait, uncounted', async () => {
+    const { sub } = await school.person({ identifier: 'being.checked', pin: PIN })
+    const browser = await atThePin('being.checked')
+    const { pinTries } = school.gateway.core.deps.store
+    const begun = await Promise.all(
+      [1, 2, 3].map(() => pinTries.begin(sub, 'elsewhere', 3, Date.now())),
+    )
+    await browser.submit({ pin: PIN })
+    expect(browser.view.step).toBe('pin')
+    expect(errorsOf(browser.view)).toEqual([
+      'Another try is being checked. Wait a moment, then try again.',
+    ])
+    for (const one of begun) {
+      await pinTries.release(one.ok ? one.tryId : '')
+    }
+    await browser.submit({ pin: PIN })
+    expect(browser.view.step).toBe('callback')
   })
 
   it('across a restart', async () => {

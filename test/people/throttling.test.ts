@@ -3,7 +3,14 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { disable } from '../../accounts/administer.ts'
 import type { Browser, View } from '../support/browser.ts'
 import type { RelyingParty } from '../support/relying_party.ts'
-import { DAY_MS, HOUR_MS, MINUTE_MS, PASSWORD, type School, startSchool } from '../support/school.ts'
+import {
+  DAY_MS,
+  HOUR_MS,
+  MINUTE_MS,
+  PASSWORD,
+  type School,
+  startSchool,
+} from '../support/school.ts'
 import { enter, errorsOf, postByHand, reopen } from './acts.ts'
 
 const WRONG = 'Wrong-Wrong-99'
@@ -207,7 +214,13 @@ describe('after five failures', () => {
   it('whatever the spelling of the identifier', async () => {
     await school.person({ identifier: 'w.spelling', protection: 'none' })
     const browser = await at(AT_HOME)
-    for (const spelling of ['w.spelling', 'W.Spelling', ' w.SPELLING ', 'ｗ.spelling', 'W.spelling']) {
+    for (const spelling of [
+      'w.spelling',
+      'W.Spelling',
+      ' w.SPELLING ',
+      'ｗ.spelling',
+      'W.spelling',
+    ]) {
       await fail(browser, spelling, 1)
     }
     expect(await signsIn(browser, 'w.spelling')).toBe(false)

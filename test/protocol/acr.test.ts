@@ -76,14 +76,14 @@ describe('an application asks how a person signed in', () => {
       await ent.start(browser, { acr_values: ACR_PIN })
       await browser.submit({ pin: PIN })
       await ent.start(browser, { acr_values: ACR_PIN })
-      expect((await ent.finish(browser)).claims.acr).toBe(ACR_PIN)
+      expect((await ent.finish(browser)).claims['acr']).toBe(ACR_PIN)
     })
 
     it('gives the first value that holds, in the order asked and word for word', async () => {
       const { browser } = await withPasswordAlone()
       const acrFor = async (acr_values: string) => {
         await ent.start(browser, { acr_values })
-        return (await ent.finish(browser)).claims.acr
+        return (await ent.finish(browser)).claims['acr']
       }
       expect(await acrFor(`${ACR_PIN} ${ACR_PASSWORD}`)).toBe(ACR_PASSWORD)
       expect(await acrFor(`urn:other ${ACR_PASSWORD}`)).toBe(ACR_PASSWORD)
@@ -101,7 +101,7 @@ describe('an application asks how a person signed in', () => {
     ])('goes on with what holds where the wish is %s that nobody can meet', async (_, wish) => {
       const { browser } = await withPasswordAlone()
       await ent.start(browser, { acr_values: wish })
-      expect((await ent.finish(browser)).claims.acr).toBe(ACR_PASSWORD)
+      expect((await ent.finish(browser)).claims['acr']).toBe(ACR_PASSWORD)
     })
 
     it('lets somebody without a PIN define the very first one, which counts at once', async () => {
@@ -121,8 +121,8 @@ describe('an application asks how a person signed in', () => {
     it('never calls a password with a PIN multi-factor', async () => {
       const who = await school.person({ pin: PIN })
       const { claims } = await signIn(ent, school.browser(), who.identifier)
-      expect(claims.amr).toEqual(['pwd', 'pin'])
-      expect(claims.acr).toBe(ACR_PIN)
+      expect(claims['amr']).toEqual(['pwd', 'pin'])
+      expect(claims['acr']).toBe(ACR_PIN)
     })
   })
 
@@ -132,7 +132,7 @@ describe('an application asks how a person signed in', () => {
       await ent.start(browser, essential(ACR_PIN))
       expect(browser.view.step).toBe('pin')
       await browser.submit({ pin: PIN })
-      expect((await ent.finish(browser)).claims.acr).toBe(ACR_PIN)
+      expect((await ent.finish(browser)).claims['acr']).toBe(ACR_PIN)
     })
 
     it('takes a single value too', async () => {
@@ -166,7 +166,7 @@ describe('an application asks how a person signed in', () => {
     it('is met by another of its values', async () => {
       const { browser } = await withPasswordAlone()
       await ent.start(browser, essential(REFEDS_MFA, ACR_PASSWORD))
-      expect((await ent.finish(browser)).claims.acr).toBe(ACR_PASSWORD)
+      expect((await ent.finish(browser)).claims['acr']).toBe(ACR_PASSWORD)
     })
 
     it('is stronger than acr_values sent beside it', async () => {
@@ -191,7 +191,7 @@ describe('an application asks how a person signed in', () => {
       await marks.start(browser)
       expect(browser.view.step).toBe('pin')
       await browser.submit({ pin: PIN })
-      expect((await marks.finish(browser)).claims.acr).toBe(ACR_PIN)
+      expect((await marks.finish(browser)).claims['acr']).toBe(ACR_PIN)
     })
 
     it('cannot be talked down by acr_values or an essential claim', async () => {
@@ -227,7 +227,7 @@ describe('an application asks how a person signed in', () => {
       expect(browser.view.step).toBe('pin')
       await browser.submit({ pin: PIN })
       const { claims } = await ent.finish(browser)
-      expect(claims.acr).toBe(ACR_PIN)
+      expect(claims['acr']).toBe(ACR_PIN)
       expect(claims.auth_time).toBe((before.auth_time ?? 0) + 60)
     })
 
@@ -240,7 +240,7 @@ describe('an application asks how a person signed in', () => {
       await browser.submit({ identifier: who.identifier, password: PASSWORD })
       expect((await ent.finish(browser)).claims).toMatchObject({ acr: ACR_PASSWORD, amr: ['pwd'] })
       await ent.start(browser)
-      expect((await ent.finish(browser)).claims.acr).toBe(ACR_PIN)
+      expect((await ent.finish(browser)).claims['acr']).toBe(ACR_PIN)
     })
 
     it.each(['0', '1'])('asks for the password again with max_age=%s, once', async (max_age) => {
@@ -268,7 +268,7 @@ describe('an application asks how a person signed in', () => {
       await browser.submit({ identifier: who.identifier, password: PASSWORD })
       school.later(5 * MINUTE_MS)
       await browser.submit({ pin: PIN })
-      expect((await ent.finish(browser)).claims.acr).toBe(ACR_PIN)
+      expect((await ent.finish(browser)).claims['acr']).toBe(ACR_PIN)
     })
   })
 
@@ -313,10 +313,28 @@ describe('an application asks how a person signed in', () => {
     })
   })
 
+  it('leaves each outcome in the audit', async () => {
+    const { browser, who } = await withPasswordAlone()
+    await ent.start(browser, { acr_values: ACR_PIN })
+    await browser.submit({ pin: PIN })
+    await ent.start(browser, essential('urn:other'))
+    await browser.submit({})
+    const entries = await school.gateway.core.deps.store.audit.list({ sub: who.sub }, 50)
+    expect(entries.find(({ act }) => act === 'step_up_completed')).toMatchObject({
+      clientId: 'ent',
+      detail: { acr: ACR_PIN, amr: 'pwd pin' },
+    })
+    expect(entries.find(({ act }) => act === 'sign_in_refused')).toMatchObject({
+      outcome: 'refused',
+      detail: { error: UNMET },
+    })
+    expect(entries.filter(({ act }) => act === 'sign_in_completed')).toHaveLength(2)
+  })
+
   it('meets no consent page, even with prompt=consent', async () => {
     const { browser } = await withPasswordAlone()
     await ent.start(browser, { prompt: 'consent' })
-    expect((await ent.finish(browser)).claims.acr).toBe(ACR_PASSWORD)
+    expect((await ent.finish(browser)).claims['acr']).toBe(ACR_PASSWORD)
   })
 
   it('counts a generated PIN once typed, and then the one that replaces it only from the next sign-in', async () => {
@@ -329,7 +347,7 @@ describe('an application asks how a person signed in', () => {
     if (browser.view.step === 'device') {
       await browser.submit({})
     }
-    expect((await marks.finish(browser)).claims.acr).toBe(ACR_PIN)
+    expect((await marks.finish(browser)).claims['acr']).toBe(ACR_PIN)
   })
 
   it.each([

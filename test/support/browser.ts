@@ -40,6 +40,8 @@ export interface BrowserOptions {
   readonly jar?: CookieJar
   /** Where requests really go: the gateway behind the proxy that the origin stands for. */
   readonly via?: string
+  /** Told of each answer as it arrives, before redirects are followed. */
+  readonly onAnswer?: (method: string, url: URL, status: number) => void
 }
 
 const REDIRECTS_MAX = 15
@@ -98,6 +100,7 @@ export const createBrowser = (origin: string, options: BrowserOptions = {}): Bro
     }
     const target = new URL(url.href.replace(origin, options.via ?? origin))
     const response = await fetch(target, { ...init, headers, redirect: 'manual' })
+    options.onAnswer?.(init.method ?? 'GET', url, response.status)
     for (const cookie of response.headers.getSetCookie()) {
       await jar.setCookie(cookie, url.href)
     }
