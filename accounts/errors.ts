@@ -5,7 +5,8 @@ export type AppErrorCode =
   | 'foreign_interaction'
   | 'already_done'
   | 'form_expired'
-  | 'bad_request'
+  | 'bad_form' // a form of ours that cannot be read
+  | 'bad_request' // of an application
   | 'not_found'
   | 'busy'
   | 'unavailable'

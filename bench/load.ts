@@ -112,24 +112,33 @@ interface SignedIn {
   readonly stuck: string
 }
 
+const postLogin = async (visitor: Visitor, nth: number): Promise<[Answer, tries: number]> => {
+  const page = await visitor.start()
+  if (page.status !== 200) return [page, 1]
+  for (let tries = 1; ; tries += 1) {
+    const answer = await visitor.submit(page, { identifier: `person.${nth}`, password: PASSWORD })
+    if (answer.status !== 503 || tries === TRIES_MAX) return [answer, tries]
+    await after(Math.min(Number(answer.retryAfter ?? 1) * 1000, RETRY_MS_MAX))
+  }
+}
+
 /** A new session on a known browser; who is asked to come back does so. */
 const signInAgain = async (visitor: Visitor, nth: number): Promise<SignedIn> => {
   visitor.cookies.delete('vestibule_session')
   visitor.cookies.delete('vestibule_session.sig')
   const startedAt = performance.now()
-  const took = (answer: Answer, tries: number): SignedIn => {
-    const served = isArrived(answer)
-    const stuck = served ? '' : `${answer.status} at ${stepOf(answer)}`
-    return { served, tries, ms: performance.now() - startedAt, stuck }
+  const took = (tries: number, stuck: string): SignedIn => ({
+    served: stuck === '',
+    tries,
+    ms: performance.now() - startedAt,
+    stuck,
+  })
+  try {
+    const [answer, tries] = await postLogin(visitor, nth)
+    return took(tries, isArrived(answer) ? '' : `${answer.status} at ${stepOf(answer)}`)
+  } catch (error) {
+    return took(1, error instanceof Error ? error.message : String(error))
   }
-  const page = await visitor.start()
-  if (page.status !== 200) return took(page, 1)
-  for (let tries = 1; tries <= TRIES_MAX; tries += 1) {
-    const answer = await visitor.submit(page, { identifier: `person.${nth}`, password: PASSWORD })
-    if (answer.status !== 503 || tries === TRIES_MAX) return took(answer, tries)
-    await after(Math.min(Number(answer.retryAfter ?? 1) * 1000, RETRY_MS_MAX))
-  }
-  throw new Error('unreachable: the last try returns')
 }
 
 /** Calls `act` so many times a second, whether or not earlier calls are done; returns when all are. */

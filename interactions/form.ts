@@ -24,20 +24,20 @@ const readBody = async (ctx: Context): Promise<string> => {
   }
   if (size > BODY_BYTES_MAX) {
     ctx.req.resume() // Let pass unread: a connection that is cut brings nobody the page that says why.
-    throw new AppError('bad_request', `form larger than ${BODY_BYTES_MAX} bytes`)
+    throw new AppError('bad_form', `form larger than ${BODY_BYTES_MAX} bytes`)
   }
   return Buffer.concat(chunks).toString('utf8')
 }
 
-/** Reads an urlencoded form. Throws `AppError('bad_request')` for anything else, or what is too large. */
+/** Reads an urlencoded form. Throws `AppError('bad_form')` for anything else, or what is too large. */
 export const readForm = async (ctx: Context): Promise<Fields> => {
   if (ctx.is('application/x-www-form-urlencoded') === false) {
-    throw new AppError('bad_request', 'not a form')
+    throw new AppError('bad_form', 'not a form')
   }
   const fields = new Map<string, string>()
   for (const [name, value] of new URLSearchParams(await readBody(ctx))) {
     if (fields.has(name) || value.length > FIELD_LENGTH_MAX) {
-      throw new AppError('bad_request', 'a field is repeated or too long')
+      throw new AppError('bad_form', 'a field is repeated or too long')
     }
     fields.set(name, value)
   }

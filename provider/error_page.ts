@@ -12,6 +12,7 @@ const STATUS: Record<AppErrorCode, number> = {
   foreign_interaction: 403,
   already_done: 409,
   form_expired: 403,
+  bad_form: 400,
   bad_request: 400,
   not_found: 404,
   busy: 503,
@@ -25,7 +26,12 @@ const WITHOUT_WAY_ON: ReadonlySet<AppErrorCode> = new Set(['bad_request'])
 const INTERACTION = /^(\/interaction\/([\w-]+))/
 
 /** Errors after which the sign-in itself can go on. */
-const GOING_ON: ReadonlySet<AppErrorCode> = new Set(['form_expired', 'already_done', 'busy'])
+const GOING_ON: ReadonlySet<AppErrorCode> = new Set([
+  'form_expired',
+  'bad_form',
+  'already_done',
+  'busy',
+])
 
 /** Where to go on: the step that is due while its sign-in lives, else the portal. */
 const actionOf = async (

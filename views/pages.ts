@@ -124,6 +124,7 @@ export const ERROR_PAGE_CODES = [
   'foreign_interaction', // this page belongs to another browser or tab's sign-in
   'already_done', // double submit, or a step that is behind us
   'form_expired', // CSRF token or Origin do not fit
+  'bad_form', // what was posted to us cannot be read
   'bad_request', // the application's request is wrong
   'not_found',
   'busy', // 503, try again in a moment

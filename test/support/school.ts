@@ -127,6 +127,10 @@ const personOf = (wishes: Partial<PersonWishes>): Person => {
   }
 }
 
+/** Whoever has a PIN is protected by it unless the test says otherwise. */
+const protectionOf = ({ protection, pin }: Partial<PersonWishes>) =>
+  protection ?? (pin === undefined ? undefined : ('pin' as const))
+
 /**
  * A gateway on a free port, with its own data folder and a clock that only the test moves.
  * `realClock` for real browsers: they judge the end of cookies by their own.
@@ -182,7 +186,7 @@ export const startSchool = async (
         blockedAt: null,
       })
     }
-    const protection = wishes.protection ?? (wishes.pin === undefined ? undefined : 'pin')
+    const protection = protectionOf(wishes)
     if (protection !== undefined) {
       await store.accounts.setProtection(sub, protection)
     }
