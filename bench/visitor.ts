@@ -88,7 +88,8 @@ export const createVisitor = (issuer: string, address: string, agent: Agent): Vi
       const outgoing = request(url, { agent, method: body === null ? 'GET' : 'POST', headers })
       outgoing.once('error', (error: NodeJS.ErrnoException) => {
         // The gateway ended an idle connection just as it was used again: browsers ask anew.
-        if (outgoing.reusedSocket && error.code === 'ECONNRESET') resolve(send(url, body, from))
+        const mayAskAnew = outgoing.reusedSocket || body === null
+        if (mayAskAnew && error.code === 'ECONNRESET') resolve(send(url, body, from))
         else reject(error)
       })
       outgoing.once('response', resolve)

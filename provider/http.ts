@@ -7,6 +7,7 @@ import { setOrigin } from '../interactions/origin.ts'
 import { routes } from '../interactions/routes.ts'
 import type { Site } from '../interactions/site.ts'
 import { clientAddress } from './client_address.ts'
+import { continuePage } from './continue_page.ts'
 import { errorPages } from './error_page.ts'
 import { guardSessionCookie } from './session_cookie.ts'
 import type { Settings } from './settings.ts'
@@ -137,6 +138,7 @@ export const useMiddleware = (parts: Parts): void => {
     errorPages(site, log) as unknown as Middleware,
     wellKnown(settings, site.deps.clock),
     clearOnLogout(provider),
+    continuePage(site) as unknown as Middleware,
     ...routes(site),
   ]
   for (const middleware of order) {

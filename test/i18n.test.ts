@@ -9,7 +9,7 @@ import {
   readMessages,
 } from '../views/i18n.ts'
 import { createRenderer } from '../views/render.ts'
-import { frameOf, SAMPLES, SCHOOL } from './fixtures/pages.ts'
+import { CONTINUE, frameOf, SAMPLES, SCHOOL } from './fixtures/pages.ts'
 
 const TEMPLATES = join(import.meta.dirname, '../views/templates')
 const messages = { fr: readMessages('fr'), en: readMessages('en') }
@@ -62,7 +62,7 @@ describe('messages and pages', () => {
 
   const { render } = createRenderer({ school: SCHOOL })
   const shown = LOCALES.flatMap((locale) =>
-    SAMPLES.map(({ page, model }) => render(page, model, frameOf(locale))),
+    [...SAMPLES, ...CONTINUE].map(({ page, model }) => render(page, model, frameOf(locale))),
   ).join('\n')
 
   it.each(LOCALES)('show every message somewhere (%s)', (locale) => {

@@ -7,7 +7,7 @@ import type { Locale } from '../views/pages.ts'
 import { createRenderer } from '../views/render.ts'
 import { contrast, themeCss } from '../views/theme.ts'
 import { openBrowser, openGallery } from './fixtures/gallery.ts'
-import { frameOf, LOGOUT_AUTO, SAMPLES, type Sample, SCHOOL } from './fixtures/pages.ts'
+import { CONTINUE, frameOf, LOGOUT_AUTO, SAMPLES, type Sample, SCHOOL } from './fixtures/pages.ts'
 
 const PAGE_BYTES_MAX = 50_000
 /** Samples that differ from another one in their words only are looked at once for barriers. */
@@ -22,7 +22,7 @@ const ONLY_WORDS = new RegExp(
 )
 
 const { render, assets } = createRenderer({ school: SCHOOL, timeZone: 'Europe/Paris' })
-const samples = [...SAMPLES, LOGOUT_AUTO].flatMap((sample) =>
+const samples = [...SAMPLES, LOGOUT_AUTO, ...CONTINUE].flatMap((sample) =>
   LOCALES.map((locale) => ({ ...sample, locale })),
 )
 const html = (sample: Sample, locale: Locale) => render(sample.page, sample.model, frameOf(locale))

@@ -204,6 +204,8 @@ export interface Pages {
     /** Confirmed by the application's valid `id_token_hint`: a script sends the form at once. */
     auto: boolean
   }
+  /** `<main data-step="continue">`: sent at once by a script, with a button where there is none. */
+  continue: { action: string; xsrf: string; reason: 'other_account' | 'signed_out' }
   /** `<main data-step="logged_out">` */
   logged_out: { signInHref: string; applicationName?: string | undefined }
   /** `<main data-step="error">` */

@@ -35,6 +35,7 @@ const STEPS: Readonly<Record<PageName, string>> = {
   refused: 'refused',
   portal: 'portal',
   logout: 'logout',
+  continue: 'continue',
   logged_out: 'logged_out',
   error: 'error',
   help: 'help',

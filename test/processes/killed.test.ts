@@ -209,9 +209,9 @@ const expectWhole = async (core: Core, { identifier, sent, acknowledged }: Perso
 
 describe('a gateway that is killed', () => {
   it('in the middle of sign-ins, five times, loses nothing that it acknowledged and leaves nothing half made', async () => {
-    const PEOPLE = 40
+    const PEOPLE = 30
     const KILLS = 5
-    const ACTS_BETWEEN_KILLS = 14
+    const ACTS_BETWEEN_KILLS = 11
     const premises = await temporaryPremises()
     await importPeople(premises, peopleFile(PEOPLE, 'password', HANDED_OUT))
     const mortal = await startMortal(premises)
