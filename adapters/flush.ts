@@ -40,6 +40,7 @@ export const createFlush = (file: string): Flush => {
       return next
     },
     async close() {
+      await next?.catch(() => {}) // Whoever committed last is still told.
       await running.catch(() => {})
       await handle?.close()
     },

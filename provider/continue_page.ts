@@ -35,4 +35,4 @@ export const continuePage =
   }
 
 /** A page of ours says in which language it is. */
-const isOurs = (ctx: Context): boolean => ctx.response.has('content-language')
+const isOurs = (ctx: Context): boolean => 'content-language' in ctx.response.headers

@@ -9,6 +9,9 @@ type Facts = { act: AuditAct } & Partial<Pick<AuditEntry, 'sub' | 'outcome' | 'd
 /** Sent by the OP when a code or refresh token that was used already comes back (RFC 9700 §4.14). */
 const REUSED = /already used|replay|consumed/i
 
+/** Made up, or long forgotten: anybody can send that, so it leaves no trace in the audit. */
+const UNKNOWN = /^(authorization code|refresh token) not found$/
+
 /** What a person is sent back to the application with, although signed in. */
 const ENDS_SIGN_IN: ReadonlySet<string> = new Set([
   'access_denied',
@@ -53,6 +56,9 @@ export const auditEvents = (
   })
   provider.on('grant.error', (ctx, error) => {
     const detail = (error as { error_detail?: string }).error_detail ?? ''
+    if (error.message !== 'invalid_grant' || UNKNOWN.test(detail)) {
+      return
+    }
     const refresh = ctx.oidc.params?.['grant_type'] === 'refresh_token'
     const reused = refresh ? 'refresh_reused' : 'code_reused'
     write(ctx, {

@@ -175,7 +175,6 @@ export interface Gateway {
 
 const PURGE_EVERY_MS = 60_000
 const STOP_GRACE_MS = 10_000
-const CLOSE_IDLE_EVERY_MS = 50
 
 /** Why an address cannot be listened at, by the system's code. */
 const LISTEN_FAULTS: Readonly<Record<string, string>> = {
@@ -200,11 +199,8 @@ const listen = (server: Server, { host, port }: Settings['listen']): Promise<Add
 const closeServer = (server: Server): Promise<void> =>
   new Promise((resolve) => {
     const impatient = setTimeout(() => server.closeAllConnections(), STOP_GRACE_MS)
-    // A connection that was busy turns idle with its answer, and would be kept for the next request.
-    const idle = setInterval(() => server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS)
     server.close(() => {
       clearTimeout(impatient)
-      clearInterval(idle)
       resolve()
     })
   })
@@ -222,6 +218,8 @@ export const startGateway = async (
   const issuer = new URL(settings.issuer)
   const server = createServer((request, response) => {
     pinHost(request, issuer)
+    // A connection would be kept for its next request, and we for it.
+    response.once('finish', () => stopping && request.socket.end())
     void handle(request, response)
   })
   const address = await listen(server, settings.listen).catch(async (error: unknown) => {

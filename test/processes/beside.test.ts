@@ -83,7 +83,7 @@ describe('an import beside the running gateway', () => {
       )
       expect(right).toBe(true)
     })
-    expect(complaints(gateway.output())).toEqual([])
+    expect(complaints(gateway.output())).toBe('')
   })
 
   it('lets people sign in while it writes, without an error on either side', async () => {
@@ -111,7 +111,7 @@ describe('an import beside the running gateway', () => {
     expect(await ended).toMatchObject({ code: 0 })
     expect(running.output()).toContain('499 added, 0 changed, 1 unchanged, 0 rejected')
     expect(signIns).toBeGreaterThan(1)
-    expect(complaints(gateway.output())).toEqual([])
+    expect(complaints(gateway.output())).toBe('')
   })
 })
 

@@ -69,8 +69,11 @@ export const auditOf = (
 ): Promise<AuditEntry[]> => core.deps.store.audit.list(filter, AUDIT_MAX)
 
 /** Lines of a JSON log that tell of something that went wrong. */
-export const complaints = (output: string): string[] =>
-  output.split('\n').filter((line) => line !== '' && !/^\{"level":(10|20|30),/.test(line))
+export const complaints = (output: string): string =>
+  output
+    .split('\n')
+    .filter((line) => line !== '' && !/^\{"level":(10|20|30),/.test(line))
+    .join('\n')
 
 /** Runs `act` for each item, `most` at a time. */
 export const fewAtATime = async <T>(
