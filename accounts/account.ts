@@ -89,6 +89,7 @@ export const isProtectedAlike = (before: Account, now: Account | null): boolean 
   now.disabledAt === before.disabledAt &&
   now.validAfter === before.validAfter &&
   now.protection === before.protection &&
+  now.password?.setAt === before.password?.setAt &&
   now.pin?.setAt === before.pin?.setAt &&
   now.pin?.origin === before.pin?.origin &&
   now.pin?.blockedAt === before.pin?.blockedAt
@@ -99,6 +100,7 @@ export const accountState = (account: Account, password: PasswordState): Account
   pin: pinState(account.pin),
   hadPin: account.hadPin,
   password,
+  passwordSetAt: account.password?.setAt ?? 0,
   passwordResetByMailAt: account.passwordResetByMailAt,
   otpKey: 'none',
   validAfter: account.validAfter,

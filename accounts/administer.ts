@@ -58,8 +58,9 @@ const generate = async (
 }
 
 /**
- * Gives a person a generated PIN, to be changed at first use. Whoever held the old one is out:
- * recognised devices are forgotten, and what was proved or issued before is void.
+ * Gives a person a generated PIN, to be changed at first use, and with it the protection `pin`.
+ * Whoever held the old one is out: recognised devices are forgotten, and what was proved or issued
+ * before is void.
  */
 export const resetPin = async (
   deps: Deps,
@@ -89,6 +90,8 @@ export const resetPin = async (
     if (!stored) {
       return { ok: false, reason: 'changed_meanwhile' }
     }
+    // Handed out to be asked for, whatever the person had chosen before.
+    await tables.accounts.setProtection(sub, 'pin')
     await tables.pinTries.clear(sub)
     const devicesForgotten = await tables.devices.removeAll(sub)
     await tables.accounts.voidBefore(sub, nowMs)

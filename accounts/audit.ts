@@ -12,6 +12,7 @@ export const AUDIT_ACTS = [
   'sign_in_completed',
   'sign_in_refused',
   'step_up_completed',
+  'application_opened',
   'logout',
   'sessions_ended',
   // What protects an account
@@ -21,7 +22,6 @@ export const AUDIT_ACTS = [
   'pin_unblocked',
   'password_imported',
   'password_changed',
-  'password_lapsed',
   'device_added',
   'device_forgotten',
   'device_dropped',
@@ -38,7 +38,11 @@ export const AUDIT_ACTS = [
   'account_disabled',
   'account_enabled',
   'policy_applied',
+  'command_run',
 ] as const
+
+/** Entries and notices are kept 12 months, the most that CNIL deliberation 2021-122 advises for logs. */
+export const AUDIT_KEPT_MS = 365 * 24 * 3_600_000
 
 export type AuditAct = (typeof AUDIT_ACTS)[number]
 

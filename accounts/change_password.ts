@@ -8,7 +8,7 @@ import { type Account, isProtectedAlike, type PasswordRecord } from './account.t
 import { auditEntry } from './audit.ts'
 import { notice } from './notices.ts'
 import type { Deps, Origin } from './ports.ts'
-import { laneOf, passwordOwner, presentedBrowser } from './sign_in.ts'
+import { laneOfPerson, passwordOwner } from './sign_in.ts'
 
 export type ChangePasswordResult =
   | { readonly ok: true }
@@ -53,19 +53,21 @@ export const changePassword = async (
   if (!verdict.ok) {
     return verdict
   }
-  const lane = laneOf(await presentedBrowser(deps, origin), origin)
+  const lane = await laneOfPerson(deps, account, origin)
   const owner = passwordOwner(sub)
   if ((await deps.hasher.verify(password, current.sealed, owner, lane)).right) {
     return { ok: false, refusals: [{ reason: 'same' }] }
   }
-  const record: PasswordRecord = {
-    sealed: await deps.hasher.hash(password, owner, lane),
-    origin: 'personal',
-    setAt: deps.clock(),
-    rulesVersion: policy.passwords.rules_version,
-    mustChange: false,
-  }
+  const sealed = await deps.hasher.hash(password, owner, lane)
   return deps.store.transact(async (tables): Promise<ChangePasswordResult> => {
+    // Dated when it is stored: what was proved before, however shortly, is outdated by it.
+    const record: PasswordRecord = {
+      sealed,
+      origin: 'personal',
+      setAt: deps.clock(),
+      rulesVersion: policy.passwords.rules_version,
+      mustChange: false,
+    }
     // Two sign-ins may reach the change; one saves, the other starts again.
     const alike = isProtectedAlike(account, await tables.accounts.bySub(sub))
     if (!alike || !(await tables.accounts.replacePassword(sub, current.sealed, record))) {

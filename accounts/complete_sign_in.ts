@@ -1,11 +1,9 @@
-import { truncateNetwork } from '../policies/network.ts'
 import type { Situation } from '../policies/next_step.ts'
 import { effectiveProtection } from '../policies/policy.ts'
 import { acrOf, amrOf } from '../policies/proofs.ts'
 import type { Account } from './account.ts'
 import { auditEntry } from './audit.ts'
-import { browserFamily } from './browser_family.ts'
-import { notice } from './notices.ts'
+import { notice, whence } from './notices.ts'
 import type { Deps, Origin } from './ports.ts'
 
 /** With *notification only*, a sign-in from a device that was not recognised when it began is told. */
@@ -32,6 +30,20 @@ export const completeStepUp = (
     ),
   )
 
+/**
+ * An application was opened for the first time in a session. `opening` tells session and
+ * application apart from all others: of two tabs that open it at once, one is told.
+ */
+export const openApplication = (
+  deps: Deps,
+  sub: string,
+  origin: Origin,
+  opening: string,
+): Promise<void> =>
+  deps.store.transact(({ audit }) =>
+    audit.append({ ...auditEntry(deps, { act: 'application_opened', sub, origin }), id: opening }),
+  )
+
 /** Once per sign-in, when nothing more is due: the audit, and the notice where one is due. */
 export const completeSignIn = (
   deps: Deps,
@@ -40,7 +52,6 @@ export const completeSignIn = (
   origin: Origin,
 ): Promise<void> => {
   const { sub } = account
-  const family = browserFamily(origin.userAgent)
   return deps.store.transact(async (tables) => {
     await tables.audit.append(
       auditEntry(deps, {
@@ -51,13 +62,7 @@ export const completeSignIn = (
       }),
     )
     if (isTold(account, situation)) {
-      await tables.notices.add(
-        notice(deps, sub, 'new_connection', {
-          browser: family.browser,
-          system: family.system,
-          network: truncateNetwork(origin.address),
-        }),
-      )
+      await tables.notices.add(notice(deps, sub, 'new_connection', whence(origin)))
     }
   })
 }

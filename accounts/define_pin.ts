@@ -3,9 +3,9 @@ import { judgePin, type PinRefusal } from '../policies/pin_rules.ts'
 import type { Policy } from '../policies/policy.ts'
 import { type Account, accountState, isProtectedAlike, type PinRecord } from './account.ts'
 import { auditEntry } from './audit.ts'
-import { notice } from './notices.ts'
+import { notice, whence } from './notices.ts'
 import type { Deps, Origin } from './ports.ts'
-import { laneOf, presentedBrowser } from './sign_in.ts'
+import { laneOfPerson } from './sign_in.ts'
 import { pinOwner } from './verify_pin.ts'
 
 export type DefinePinResult =
@@ -38,7 +38,7 @@ export const definePin = async (
   if (!verdict.ok) {
     return verdict
   }
-  const lane = laneOf(await presentedBrowser(deps, origin), origin)
+  const lane = await laneOfPerson(deps, account, origin)
   if (account.pin !== null) {
     const { right: same } = await deps.hasher.verify(
       typed.pin,
@@ -100,6 +100,8 @@ export const chooseProtection = async (
       return false
     }
     await tables.accounts.setProtection(account.sub, protection)
+    // Somebody who knows the password alone may have chosen it, and nothing else would tell.
+    await tables.notices.add(notice(deps, account.sub, 'protection_chosen', whence(origin)))
     await tables.audit.append(
       auditEntry(deps, {
         act: 'protection_chosen',

@@ -25,27 +25,18 @@ export const mintToken = (
   return { token, next: { tokenHash: tokenHash(token), browserId: text(deps.random.bytes(16)) } }
 }
 
-/** The browser that sent this cookie; null: none, nobody's, or a copy that is no longer good. */
-const knownBrowser = async (
-  { devices }: Pick<Tables, 'devices'>,
-  { deviceToken }: Origin,
-): Promise<string | null> => {
-  if (deviceToken === null) {
-    return null
-  }
-  const presented = await devices.present(tokenHash(deviceToken))
-  return presented.kind === 'known' ? presented.browserId : null
-}
+const presentedHash = ({ deviceToken }: Origin): string | null =>
+  deviceToken === null ? null : tokenHash(deviceToken)
 
-/** The browser that sent this cookie, as far as it may be believed, and this person's device on it. */
-export const presentedDevice = async (
-  deps: Deps,
+/** What this person's device is on the browser that sent this cookie, as far as it may be believed. */
+const presentedDevice = async (
+  { devices }: Pick<Tables, 'devices'>,
   origin: Origin,
   sub: string,
-): Promise<{ browserId: string | null; device: Device | null }> => {
-  const browserId = await knownBrowser(deps.store, origin)
-  const device = browserId === null ? null : await deps.store.devices.find(browserId, sub)
-  return { browserId, device }
+): Promise<Device | null> => {
+  const hash = presentedHash(origin)
+  const presented = hash === null ? null : await devices.present(hash)
+  return presented?.kind === 'known' ? devices.find(presented.browserId, sub) : null
 }
 
 /** What this browser is for this person, here and now. */
@@ -54,17 +45,16 @@ export const deviceHere = async (
   account: Account,
   policy: Policy,
   origin: Origin,
-): Promise<DeviceState> => {
-  const { device } = await presentedDevice(deps, origin, account.sub)
-  return deviceState(
-    device,
+  tables: Pick<Tables, 'devices'> = deps.store,
+): Promise<DeviceState> =>
+  deviceState(
+    await presentedDevice(tables, origin, account.sub),
     policy,
     account.protection,
     account.pin !== null,
     origin.address,
     deps.clock(),
   )
-}
 
 /**
  * Follows a browser through a sign-in whose password was right: its cookie is used up and
@@ -79,8 +69,7 @@ export const followBrowser = async (
   nowMs: number,
 ): Promise<{ cookie: string | null; browserId: string }> => {
   const { token, next } = mintToken(deps)
-  const presented = origin.deviceToken === null ? null : tokenHash(origin.deviceToken)
-  const used = await tables.devices.use(presented, next, nowMs)
+  const used = await tables.devices.use(presentedHash(origin), next, nowMs)
   const device = await tables.devices.find(used.browserId, account.sub)
   if (used.kind === 'known') {
     if (device !== null) {
@@ -136,8 +125,9 @@ const makeRoom = async (
 
 /**
  * Adds this browser to the person's recognised devices; the caller has checked that it may be, and
- * nothing is added where that rested on what is no longer so. Returns the cookie to set, null when
- * the browser's own is good.
+ * nothing is added where that rested on what is no longer so. Returns the cookie to set, always a
+ * new one: whoever copied the browser's before must not have the device with it. Other people's
+ * devices on the browser stay, and go with the new cookie too. Null: nothing was added.
  */
 export const addDevice = (
   deps: Deps,
@@ -154,11 +144,7 @@ export const addDevice = (
     if (!isProtectedAlike(account, await tables.accounts.bySub(account.sub))) {
       return { cookie: null }
     }
-    const known = await knownBrowser(tables, origin)
-    if (known === null) {
-      await tables.devices.newBrowser(next, nowMs)
-    }
-    const browserId = known ?? next.browserId
+    const browserId = await tables.devices.renew(presentedHash(origin), next, nowMs)
     await makeRoom(deps, tables, account, policy, browserId, origin)
     await tables.devices.add({
       id: text(deps.random.bytes(16)),
@@ -176,7 +162,7 @@ export const addDevice = (
     await tables.audit.append(
       auditEntry(deps, { act: 'device_added', sub: account.sub, origin, browserId }),
     )
-    return { cookie: known === null ? token : null }
+    return { cookie: token }
   })
 }
 

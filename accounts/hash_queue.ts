@@ -6,8 +6,10 @@ export interface HashQueueOptions {
   readonly concurrency: number
   /** Works that may wait in each of the two lanes, so that neither can fill the other's. */
   readonly queueMax: number
-  /** Of them, for one browser or network. A whole school may stand behind one address. */
+  /** Of them, for one network. A whole school may stand behind one address. */
   readonly perKeyMax: number
+  /** Of them, for one person on browsers of theirs. */
+  readonly knownPerKeyMax: number
   readonly clock: Clock
 }
 
@@ -20,7 +22,7 @@ export interface HashQueue {
   reserve(lane: HashLane): HashPlace
   /**
    * Does `work` when its turn comes, and passes on what it gives or throws. Rejects at once with
-   * `AppError('busy')` where the lane, or this browser or network's part of it, is full; never
+   * `AppError('busy')` where the lane, or this person's or network's part of it, is full; never
    * for a place that is reserved, which it uses up.
    */
   run<T>(lane: HashLane, work: () => Promise<T>): Promise<T>
@@ -47,11 +49,11 @@ interface Lane {
   take(): Start | undefined
 }
 
-/** A queue with two lanes, known browsers and others. Throws `RangeError` for limits below 1. */
+/** A queue with two lanes, people on browsers of theirs and others. Throws `RangeError` for limits below 1. */
 export function createHashQueue(options: HashQueueOptions): HashQueue {
-  const { concurrency, queueMax, perKeyMax, clock } = options
-  assertLimits({ concurrency, queueMax, perKeyMax })
-  const known = createLane(queueMax, perKeyMax)
+  const { concurrency, queueMax, perKeyMax, knownPerKeyMax, clock } = options
+  assertLimits({ concurrency, queueMax, perKeyMax, knownPerKeyMax })
+  const known = createLane(queueMax, knownPerKeyMax)
   const others = createLane(queueMax, perKeyMax)
   let running = 0
   let knownInRow = 0

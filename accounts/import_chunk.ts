@@ -1,5 +1,13 @@
 import type { PolicySet } from '../policies/policy.ts'
-import { type LineEvent, type PreparedLine, prepareLine, takeLine } from './import_line.ts'
+import type { EndEverything } from './administer.ts'
+import {
+  type LineEvent,
+  type PreparedLine,
+  prepareLine,
+  rejected,
+  type TakenLine,
+  takeLine,
+} from './import_line.ts'
 import { isInScope, type LeaversScope } from './leavers.ts'
 import { addNamed, duplicateOf, type NamedPeople, nameLine, nobodyNamed } from './named_people.ts'
 import type { PersonLine } from './person_row.ts'
@@ -23,6 +31,7 @@ export interface ImportRun {
   /** Whom the file has named so far. */
   readonly named: NamedPeople
   readonly pace: Pace
+  readonly endEverything: EndEverything
 }
 
 /** Lines a transaction, kept such that none holds the gateway up for long. */
@@ -37,28 +46,21 @@ const takeLines = async (
   run: ImportRun,
   tables: Tables,
   lines: readonly PreparedLine[],
-): Promise<{ outcomes: (LineEvent | 'again')[]; here: NamedPeople }> => {
+): Promise<{ outcomes: (TakenLine | 'again')[]; here: NamedPeople }> => {
   const here = nobodyNamed()
-  const outcomes: (LineEvent | 'again')[] = []
+  const outcomes: (TakenLine | 'again')[] = []
   for (const prepared of lines) {
     const { person } = prepared
     const reason = duplicateOf(run.named, person) ?? duplicateOf(here, person)
     const outcome =
       reason === null ? await takeLine(run.deps, tables, prepared, run) : rejected(person, reason)
-    const good = outcome !== 'again' && outcome.outcome !== 'rejected'
+    const good = outcome !== 'again' && outcome.event.outcome !== 'rejected'
     nameLine(here, person, good ? person.line : 0)
     here.inScope ||= good && run.leavers !== null && isInScope(person, run.leavers)
     outcomes.push(outcome)
   }
   return { outcomes, here }
 }
-
-const rejected = ({ line, identifier }: PersonLine, reason: string): LineEvent => ({
-  outcome: 'rejected',
-  line,
-  identifier,
-  reason,
-})
 
 /** Runs `work` over `items`, a few at a time, results in order. */
 const fewAtATime = async <T, R>(
@@ -87,14 +89,14 @@ const MEANWHILE = 'the account kept changing while it was imported: import the f
 
 /**
  * Prepares lines outside a transaction, then takes them in one: person and password together.
- * Returns what became of each, in order.
+ * Ends the sessions of those whose password was replaced. Returns what became of each, in order.
  */
 export const takeChunk = async (
   run: ImportRun,
   people: readonly PersonLine[],
 ): Promise<LineEvent[]> => {
-  const { deps, policies, dryRun, named, pace } = run
-  const events: LineEvent[] = []
+  const { deps, policies, dryRun, named, pace, endEverything } = run
+  const taken: TakenLine[] = []
   let pending = people
   for (let round = 0; pending.length > 0 && round < ROUNDS_MAX; round += 1) {
     const prepared = await fewAtATime(pending, (person) =>
@@ -106,9 +108,14 @@ export const takeChunk = async (
       : await deps.store.transact((tables) => takeLines(run, tables, prepared))
     adjust(pace, deps.clock() - startedAt)
     addNamed(named, here)
-    events.push(...outcomes.filter((outcome) => outcome !== 'again'))
+    taken.push(...outcomes.filter((outcome) => outcome !== 'again'))
     pending = pending.filter((_, index) => outcomes[index] === 'again')
   }
-  events.push(...pending.map((person) => rejected(person, MEANWHILE)))
-  return events.sort((a, b) => a.line - b.line)
+  for (const { endsSessionsOf } of taken) {
+    if (endsSessionsOf !== null) {
+      await endEverything(endsSessionsOf)
+    }
+  }
+  taken.push(...pending.map((person) => rejected(person, MEANWHILE)))
+  return taken.map(({ event }) => event).sort((a, b) => a.line - b.line)
 }

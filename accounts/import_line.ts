@@ -24,6 +24,12 @@ export type LineEvent =
       readonly reason: string
     }
 
+/** A line in the store: what became of it, and whose sessions are to end now that it is. */
+export interface TakenLine {
+  readonly event: LineEvent
+  readonly endsSessionsOf: string | null
+}
+
 const NOTHING_KNOWN = {
   email: null,
   birthDate: null,
@@ -210,6 +216,13 @@ const writePerson = async (
   )
 }
 
+/** Whoever signed in with the password that was replaced is out: durable first. */
+const endSessions = async (deps: Deps, tables: Tables, sub: string, by: string): Promise<void> => {
+  await tables.accounts.voidBefore(sub, deps.clock())
+  const detail = { why: 'password_imported' }
+  await tables.audit.append(auditEntry(deps, { act: 'sessions_ended', actor: by, sub, detail }))
+}
+
 const writePassword = async (
   deps: Deps,
   tables: Tables,
@@ -223,6 +236,9 @@ const writePassword = async (
   if (was === 'personal') {
     await tables.notices.add(notice(deps, sub, 'password_changed'))
   }
+  if (was !== null) {
+    await endSessions(deps, tables, sub, by)
+  }
   await tables.audit.append(
     auditEntry(deps, {
       act: 'password_imported',
@@ -233,6 +249,12 @@ const writePassword = async (
   )
 }
 
+/** A line that is not taken. */
+export const rejected = ({ line, identifier }: PersonLine, reason: string): TakenLine => ({
+  event: { outcome: 'rejected', line, identifier, reason },
+  endsSessionsOf: null,
+})
+
 /**
  * What one line comes to, and, unless `dryRun`, its writes. `again`: the account has changed since
  * the line was prepared.
@@ -242,12 +264,11 @@ export const takeLine = async (
   tables: Tables,
   prepared: PreparedLine,
   { by, dryRun }: { by: string; dryRun: boolean },
-): Promise<LineEvent | 'again'> => {
+): Promise<TakenLine | 'again'> => {
   const { person, ready } = prepared
   const standing = await stand(tables, person)
   if (!standing.ok) {
-    const { line, identifier } = person
-    return { outcome: 'rejected', line, identifier, reason: standing.reason }
+    return rejected(person, standing.reason)
   }
   if (person.password !== null && stateOf(standing) !== prepared.against) {
     return 'again'
@@ -259,5 +280,7 @@ export const takeLine = async (
   if (ready !== null) {
     await writePassword(deps, tables, change, ready, by)
   }
-  return change.event
+  const had = change.account?.password ?? null
+  const replaced = ready !== null && had !== null
+  return { event: change.event, endsSessionsOf: replaced ? change.sub : null }
 }

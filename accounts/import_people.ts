@@ -2,7 +2,7 @@ import type { EndEverything } from './administer.ts'
 import { auditEntry } from './audit.ts'
 import { firstPace, type ImportRun, takeChunk } from './import_chunk.ts'
 import type { LineEvent } from './import_line.ts'
-import { disableLeaver, type LeaversScope, whoLeft } from './leavers.ts'
+import { type LeaversScope, leave, type WentAway, whoLeft } from './leavers.ts'
 import { type NamedPeople, nameLine, nobodyNamed } from './named_people.ts'
 import { type PeopleRow, type PersonLine, readPeopleRow } from './person_row.ts'
 import type { Deps } from './ports.ts'
@@ -14,9 +14,7 @@ export interface BrokenRow {
 }
 
 /** What became of one line, or of one person whom the file no longer names. */
-export type ImportEvent =
-  | LineEvent
-  | { readonly outcome: 'left'; readonly line: null; readonly identifier: string }
+export type ImportEvent = LineEvent | WentAway
 
 export interface ImportOptions {
   /** Reads and reports all, writes nothing. */
@@ -35,7 +33,10 @@ export interface ImportReport {
   readonly changed: number
   readonly unchanged: number
   readonly rejected: number
+  /** Disabled: no longer in any establishment. */
   readonly left: number
+  /** Taken out of the establishment; they go on in others. */
+  readonly moved: number
   /** Of the lines above, those whose account is disabled and stays so. */
   readonly disabled: number
   /** Why nobody was looked for who left, though it was asked. */
@@ -59,7 +60,7 @@ const readRow = (named: NamedPeople, row: PeopleRow | BrokenRow): PersonLine | L
   return { outcome: 'rejected', line, identifier: identifier || null, reason: read.reason }
 }
 
-/** Disables who left, where that is asked; returns why it was refused. */
+/** Takes out who left, where that is asked; returns why it was refused. */
 const takeLeavers = async (
   deps: Deps,
   named: NamedPeople,
@@ -74,11 +75,14 @@ const takeLeavers = async (
     return found.reason
   }
   for (const leaver of found.left) {
-    if (!dryRun) {
-      await disableLeaver(deps, leaver, leavers, by)
+    const event = await leave(deps, leaver, leavers, { by, dryRun })
+    if (event === null) {
+      continue
+    }
+    if (event.outcome === 'left' && !dryRun) {
       await endEverything(leaver.sub)
     }
-    on({ outcome: 'left', line: null, identifier: leaver.identifier })
+    on(event)
   }
   return null
 }
@@ -91,6 +95,7 @@ const noCounts = (): Counts => ({
   unchanged: 0,
   rejected: 0,
   left: 0,
+  moved: 0,
   disabled: 0,
 })
 
@@ -141,10 +146,10 @@ export const importPeople = async (
       options.on(event)
     },
   }
-  const { dryRun, by, leavers } = options
+  const { dryRun, by, leavers, endEverything } = options
   const named = nobodyNamed()
   const policies = await deps.store.policies.current()
-  const run = { deps, policies, dryRun, by, leavers, named, pace: firstPace() }
+  const run = { deps, policies, dryRun, by, leavers, named, pace: firstPace(), endEverything }
   await takeRows(run, rows, counting.on)
   const leaversRefused = await takeLeavers(deps, named, counting)
   if (!options.dryRun) {

@@ -1,9 +1,9 @@
 import type { UserType } from '../policies/user_type.ts'
-import { identifierKey } from './account.ts'
+import { type Account, identifierKey } from './account.ts'
 import { auditEntry } from './audit.ts'
 import type { NamedPeople } from './named_people.ts'
 import type { PersonLine } from './person_row.ts'
-import type { Deps } from './ports.ts'
+import type { Deps, Tables } from './ports.ts'
 
 /** Only within these may somebody be taken to have left. */
 export interface LeaversScope {
@@ -44,23 +44,98 @@ export const whoLeft = async (
   return { ok: true, left }
 }
 
-/** Shuts out one who left: nothing proved or issued before holds. The caller ends the sessions. */
-export const disableLeaver = (
+/** What becomes of somebody whom the file no longer names. */
+export type WentAway = {
+  readonly line: null
+  readonly identifier: string
+} & (
+  | { readonly outcome: 'left' }
+  | {
+      readonly outcome: 'moved'
+      /** Where they go on. */
+      readonly establishments: readonly string[]
+    }
+)
+
+/** Shuts out: nothing proved or issued before holds. */
+const shutOut = async (
   deps: Deps,
-  { sub }: Leaver,
+  tables: Tables,
+  sub: string,
   { establishment, userType }: LeaversScope,
   by: string,
-): Promise<void> =>
-  deps.store.transact(async (tables) => {
-    const nowMs = deps.clock()
-    await tables.accounts.setDisabled(sub, nowMs)
-    await tables.accounts.voidBefore(sub, nowMs)
-    await tables.audit.append(
-      auditEntry(deps, {
-        act: 'person_left',
-        actor: by,
-        sub,
-        detail: { establishment, user_type: userType },
-      }),
-    )
-  })
+): Promise<void> => {
+  const nowMs = deps.clock()
+  await tables.accounts.setDisabled(sub, nowMs)
+  await tables.accounts.voidBefore(sub, nowMs)
+  await tables.audit.append(
+    auditEntry(deps, {
+      act: 'person_left',
+      actor: by,
+      sub,
+      detail: { establishment, user_type: userType },
+    }),
+  )
+}
+
+const takeOut = async (
+  deps: Deps,
+  tables: Tables,
+  account: Account,
+  establishments: readonly string[],
+  { establishment, userType }: LeaversScope,
+  by: string,
+): Promise<void> => {
+  const { sub } = account
+  await tables.accounts.update(sub, { ...account, establishments }, deps.clock())
+  await tables.audit.append(
+    auditEntry(deps, {
+      act: 'person_changed',
+      actor: by,
+      sub,
+      detail: { columns: 'establishments', left: establishment, user_type: userType },
+    }),
+  )
+}
+
+interface LeaveOptions {
+  readonly by: string
+  readonly dryRun: boolean
+}
+
+const leaveIn = async (
+  deps: Deps,
+  tables: Tables,
+  { sub, identifier }: Leaver,
+  scope: LeaversScope,
+  { by, dryRun }: LeaveOptions,
+): Promise<WentAway | null> => {
+  const account = await tables.accounts.bySub(sub)
+  const wasThere = account?.establishments.includes(scope.establishment) === true
+  if (account === null || !wasThere || account.disabledAt !== null) {
+    return null
+  }
+  const rest = account.establishments.filter((one) => one !== scope.establishment)
+  if (!dryRun && rest.length === 0) {
+    await shutOut(deps, tables, sub, scope, by)
+  } else if (!dryRun) {
+    await takeOut(deps, tables, account, rest, scope, by)
+  }
+  return rest.length === 0
+    ? { outcome: 'left', line: null, identifier }
+    : { outcome: 'moved', line: null, identifier, establishments: rest }
+}
+
+/**
+ * Takes somebody out of the establishment that they left; shuts out who is then in none. The
+ * caller ends the sessions of the latter. Null: meanwhile they are no longer there.
+ */
+export const leave = (
+  deps: Deps,
+  leaver: Leaver,
+  scope: LeaversScope,
+  options: LeaveOptions,
+): Promise<WentAway | null> =>
+  options.dryRun
+    ? leaveIn(deps, deps.store, leaver, scope, options)
+    : deps.store.transact((tables) => leaveIn(deps, tables, leaver, scope, options))

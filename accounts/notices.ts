@@ -1,4 +1,12 @@
-import type { Deps, Notice, NoticeCode } from './ports.ts'
+import { truncateNetwork } from '../policies/network.ts'
+import { browserFamily } from './browser_family.ts'
+import type { Deps, Notice, NoticeCode, Origin } from './ports.ts'
+
+/** From where something was done, as far as its owner may want to know it again. */
+export const whence = ({ address, userAgent }: Origin): Notice['params'] => {
+  const { browser, system } = browserFamily(userAgent)
+  return { browser, system, network: truncateNetwork(address) }
+}
 
 /** A notice that happens now. `params` end up on pages and in mails: names and places, no secrets. */
 export const notice = (

@@ -1,3 +1,4 @@
+import type { RefusedTry } from '../policies/lockout.ts'
 import type { PolicySet, Protection } from '../policies/policy.ts'
 import type { UserType } from '../policies/user_type.ts'
 import type { Account, PasswordRecord, Person, PinRecord } from './account.ts'
@@ -59,7 +60,7 @@ export interface Place {
 
 export type Admission =
   | { readonly admitted: true; readonly place: Place }
-  | { readonly admitted: false; readonly place: Place; readonly why: 'delayed' | 'account_refused' }
+  | { readonly admitted: false; readonly place: Place; readonly why: RefusedTry }
 
 /**
  * Password tries, counted per subject (keyed hash of what was typed, so that unknown identifiers
@@ -72,6 +73,8 @@ export interface PasswordTries {
    * counted. `browser` counts as the place only if this subject succeeded on it before.
    */
   begin(subject: string, browser: string | null, network: string, nowMs: number): Promise<Admission>
+  /** Whether this subject ever succeeded on this browser. Reads only. */
+  isKnown(subject: string, browser: string): Promise<boolean>
   /** Gives a counted try back unjudged: the hashing queue was full. */
   release(subject: string, place: Place): Promise<void>
   /** The try was right: clears what its place caused, and remembers browser and network. */
@@ -89,14 +92,19 @@ export interface PinTries {
   /**
    * Reserves one try before anything is hashed, atomically. `blocked`: no more tries until it is
    * reset; `busy`: tries in flight might use up the limit, ask again. A reservation that nobody
-   * settled within a minute (a crash) counts as wrong.
+   * settled within a minute (a crash) counts as wrong. `blockedNow`: this very act blocked the PIN,
+   * because of such reservations or of a limit that is lower than it was.
    */
   begin(
     sub: string,
     browser: string,
     limit: number,
     nowMs: number,
-  ): Promise<{ ok: true; tryId: string } | { ok: false; reason: 'blocked' | 'busy' }>
+  ): Promise<
+    | { ok: true; tryId: string }
+    | { ok: false; reason: 'blocked'; blockedNow: boolean }
+    | { ok: false; reason: 'busy' }
+  >
   /** The reserved try was wrong. Blocks the account's PIN when it was the last one. */
   wrong(
     sub: string,
@@ -147,8 +155,17 @@ export interface DeviceStore {
     next: { tokenHash: string; browserId: string },
     nowMs: number,
   ): Promise<Presented & { kind: 'known' | 'stale' }>
-  /** A browser of its own for whoever held a stale copy and proved the PIN. */
-  newBrowser(next: { tokenHash: string; browserId: string }, nowMs: number): Promise<void>
+  /**
+   * Before a device is added: gives the browser that presents this cookie a fresh value, and makes
+   * every other one stale in the same atomic act, so that no copy taken before is worth the device.
+   * A browser of its own where there is no cookie, or one that nobody knows or that is stale.
+   * Returns the browser.
+   */
+  renew(
+    tokenHash: string | null,
+    next: { tokenHash: string; browserId: string },
+    nowMs: number,
+  ): Promise<string>
   find(browserId: string, sub: string): Promise<Device | null>
   list(sub: string): Promise<Device[]>
   /** Adds, or replaces the one of the same browser and person. */
@@ -177,8 +194,10 @@ export type NoticeCode =
   | 'device_forgotten_copied'
   | 'pin_defined'
   | 'pin_reset'
+  | 'pin_wrong'
   | 'pin_blocked'
   | 'password_changed'
+  | 'protection_chosen'
 
 /** Something that the person is told, in the account and, later, by mail. */
 export interface Notice {
@@ -193,6 +212,8 @@ export interface NoticeStore {
   add(notice: Notice): Promise<void>
   /** Newest first. */
   list(sub: string, limit: number): Promise<Notice[]>
+  /** When the newest of this code was added; null: never. */
+  newest(sub: string, code: NoticeCode): Promise<number | null>
 }
 
 export interface AuditEntry {
@@ -213,6 +234,7 @@ export interface AuditEntry {
 }
 
 export interface AuditLog {
+  /** An entry whose id is there already is not written again. */
   append(entry: AuditEntry): Promise<void>
   /** Newest first. */
   list(filter: { sub?: string; act?: string }, limit: number): Promise<AuditEntry[]>
@@ -251,10 +273,10 @@ export interface Store extends Tables {
   transact<T>(act: (tables: Tables) => Promise<T>): Promise<T>
 }
 
-/** Who asks, for the fair hashing queue: known browsers have a lane of their own. */
+/** Who asks, for the fair hashing queue: people on browsers of theirs have a lane of their own. */
 export interface HashLane {
   readonly known: boolean
-  /** Browser or network; tries of one key wait behind one another. */
+  /** Person or network; tries of one key wait behind one another. */
   readonly key: string
 }
 

@@ -26,11 +26,36 @@ export type SignInResult =
 
 const UNKNOWN: Presented = { kind: 'unknown' }
 
-/** Which lane of the hashing queue a request waits in. */
-export const laneOf = (presented: Presented, origin: Origin): HashLane =>
-  presented.kind === 'known'
-    ? { known: true, key: presented.browserId }
+/** Whose tries these are: a keyed hash of what was typed, whether or not anybody is called so. */
+const subjectOf = (deps: Deps, identifier: string): string =>
+  deps.digest('password_tries', identifierKey(identifier.slice(0, IDENTIFIER_LENGTH_MAX)))
+
+/**
+ * Which lane of the hashing queue a request waits in. The lane for known browsers is for the people
+ * who signed in on them, each with a few places: anybody with an account can collect cookies, and
+ * could otherwise fill it with tries for everybody else.
+ */
+const laneOf = async (
+  deps: Deps,
+  presented: Presented,
+  origin: Origin,
+  { subject, key }: { subject: string; key: string },
+): Promise<HashLane> =>
+  presented.kind === 'known' &&
+  (await deps.store.passwordTries.isKnown(subject, presented.browserId))
+    ? { known: true, key }
     : { known: false, key: truncateNetwork(origin.address) }
+
+/** The lane of somebody whose password was proved. */
+export const laneOfPerson = async (
+  deps: Deps,
+  { identifier, sub }: Account,
+  origin: Origin,
+): Promise<HashLane> =>
+  laneOf(deps, await presentedBrowser(deps, origin), origin, {
+    subject: subjectOf(deps, identifier),
+    key: sub,
+  })
 
 export const presentedBrowser = async (deps: Deps, origin: Origin): Promise<Presented> =>
   origin.deviceToken === null ? UNKNOWN : deps.store.devices.present(tokenHash(origin.deviceToken))
@@ -68,9 +93,9 @@ interface Typed {
  */
 export const signIn = async (deps: Deps, typed: Typed, origin: Origin): Promise<SignInResult> => {
   const presented = await presentedBrowser(deps, origin)
-  return keepPlace(deps, laneOf(presented, origin), (place) =>
-    checkPassword(deps, typed, origin, presented, place),
-  )
+  const subject = subjectOf(deps, typed.identifier)
+  const lane = await laneOf(deps, presented, origin, { subject, key: subject })
+  return keepPlace(deps, lane, (place) => checkPassword(deps, typed, origin, presented, place))
 }
 
 const checkPassword = async (
@@ -83,7 +108,7 @@ const checkPassword = async (
   const nowMs = deps.clock()
   const network = truncateNetwork(origin.address)
   const key = identifierKey(typed.identifier.slice(0, IDENTIFIER_LENGTH_MAX))
-  const subject = deps.digest('password_tries', key)
+  const subject = subjectOf(deps, typed.identifier)
   const [account, policies] = await Promise.all([
     deps.store.accounts.byIdentifier(key),
     deps.store.policies.current(),

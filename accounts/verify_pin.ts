@@ -1,11 +1,14 @@
+import { FADE_MS } from '../policies/lockout.ts'
 import { truncateNetwork } from '../policies/network.ts'
+import type { Policy } from '../policies/policy.ts'
 import { type Account, isBlockedPin, type PinRecord } from './account.ts'
 import { auditEntry } from './audit.ts'
+import { deviceHere } from './devices.ts'
 import { keepPlace } from './keep_place.ts'
-import { notice } from './notices.ts'
-import type { Deps, HashPlace, Origin, Presented } from './ports.ts'
+import { notice, whence } from './notices.ts'
+import type { Deps, HashPlace, Origin, PinTries, Presented, Tables } from './ports.ts'
 import { renewPin } from './renew_hash.ts'
-import { laneOf, presentedBrowser } from './sign_in.ts'
+import { laneOfPerson, presentedBrowser } from './sign_in.ts'
 
 export const pinOwner = (sub: string): string => `pin:${sub}`
 
@@ -31,6 +34,60 @@ const triedFrom = (presented: Presented, origin: Origin): string => {
   }
 }
 
+const browserOf = (presented: Presented): string | null =>
+  presented.kind === 'unknown' ? null : presented.browserId
+
+type Begun = Awaited<ReturnType<PinTries['begin']>>
+
+/** Reserves a try; what is refused leaves a trace, and a PIN that this blocks is told of. */
+const beginTry = (
+  deps: Deps,
+  sub: string,
+  limit: number,
+  origin: Origin,
+  presented: Presented,
+): Promise<Begun> =>
+  deps.store.transact(async (tables) => {
+    const begun = await tables.pinTries.begin(
+      sub,
+      triedFrom(presented, origin),
+      limit,
+      deps.clock(),
+    )
+    if (begun.ok) {
+      return begun
+    }
+    const refused = { outcome: 'refused', sub, origin, browserId: browserOf(presented) } as const
+    await tables.audit.append(
+      auditEntry(deps, { act: 'pin_wrong', ...refused, detail: { why: begun.reason } }),
+    )
+    if (begun.reason === 'blocked' && begun.blockedNow) {
+      await tables.notices.add(notice(deps, sub, 'pin_blocked'))
+      await tables.audit.append(auditEntry(deps, { act: 'pin_blocked', ...refused }))
+    }
+    return begun
+  })
+
+/**
+ * Tells of the first wrong PIN of a day: whoever knows the password and guesses slowly enough
+ * never blocks the PIN. On a recognised device it is its owner who mistypes.
+ */
+const tellOfWrongPin = async (
+  deps: Deps,
+  tables: Tables,
+  account: Account,
+  policy: Policy,
+  origin: Origin,
+): Promise<void> => {
+  const toldAt = await tables.notices.newest(account.sub, 'pin_wrong')
+  if (toldAt !== null && deps.clock() - toldAt < FADE_MS) {
+    return
+  }
+  if (!(await deviceHere(deps, account, policy, origin, tables)).recognised) {
+    await tables.notices.add(notice(deps, account.sub, 'pin_wrong', whence(origin)))
+  }
+}
+
 /**
  * Checks the PIN of somebody whose password was proved. A try is reserved before anything is
  * hashed, so that parallel guesses share one limit; what is no PIN at all is not counted.
@@ -45,11 +102,21 @@ export const verifyPin = async (
   if (!PIN_FORMAT.test(typed)) {
     return { ok: false, reason: 'format' }
   }
+  const presented = await presentedBrowser(deps, origin)
   if (pin === null || isBlockedPin(pin)) {
+    await deps.store.audit.append(
+      auditEntry(deps, {
+        act: 'pin_wrong',
+        outcome: 'refused',
+        sub: account.sub,
+        origin,
+        browserId: browserOf(presented),
+        detail: { why: pin === null ? 'no_pin' : 'blocked' },
+      }),
+    )
     return { ok: false, reason: 'blocked' }
   }
-  const presented = await presentedBrowser(deps, origin)
-  return keepPlace(deps, laneOf(presented, origin), (place) =>
+  return keepPlace(deps, await laneOfPerson(deps, account, origin), (place) =>
     checkPin(deps, { account, pin, typed }, origin, presented, place),
   )
 }
@@ -63,12 +130,12 @@ const checkPin = async (
 ): Promise<PinResult> => {
   const { sub } = account
   const policies = await deps.store.policies.current()
-  const limit = policies[account.userType].pin.tries
-  const browserId = presented.kind === 'unknown' ? null : presented.browserId
-  const browser = triedFrom(presented, origin)
-  const begun = await deps.store.pinTries.begin(sub, browser, limit, deps.clock())
+  const policy = policies[account.userType]
+  const limit = policy.pin.tries
+  const browserId = browserOf(presented)
+  const begun = await beginTry(deps, sub, limit, origin, presented)
   if (!begun.ok) {
-    return begun
+    return { ok: false, reason: begun.reason }
   }
   const { right, stale } = await deps.hasher
     .verify(typed, pin.sealed, pinOwner(sub), place)
@@ -78,13 +145,14 @@ const checkPin = async (
     })
   const result = await deps.store.transact(async (tables): Promise<PinResult> => {
     if (right) {
-      await tables.pinTries.right(sub, begun.tryId, browser)
+      await tables.pinTries.right(sub, begun.tryId, triedFrom(presented, origin))
       await tables.audit.append(auditEntry(deps, { act: 'pin_right', sub, origin, browserId }))
       return { ok: true }
     }
     const { blocked, left } = await tables.pinTries.wrong(sub, begun.tryId, limit, deps.clock())
     const refused = { outcome: 'refused', sub, origin, browserId } as const
     await tables.audit.append(auditEntry(deps, { act: 'pin_wrong', ...refused, detail: { left } }))
+    await tellOfWrongPin(deps, tables, account, policy, origin)
     if (!blocked) {
       return { ok: false, reason: 'wrong', left }
     }

@@ -18,6 +18,7 @@ export const createAuditLog = ({ db }: Sql): AuditLog => ({
         browser_id: entry.browserId,
         detail: JSON.stringify(entry.detail),
       })
+      .onConflict((conflict) => conflict.column('id').doNothing())
       .execute()
   },
   async list({ sub, act }, limit) {

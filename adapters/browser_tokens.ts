@@ -19,6 +19,9 @@ export const CANDIDATES_MAX = 8
  * candidate and ends nothing. Presenting a candidate ends all others: a browser keeps one value,
  * so that whoever comes with another one is a copy. Only an answer that overtakes a whole later
  * sign-in is mistaken for one, which costs its owner a PIN.
+ *
+ * Adding a device ends all others at once: a value copied before would otherwise be worth what
+ * the device is worth. Losing that one answer costs a PIN too.
  */
 export const createBrowserTokens = (db: Db) => {
   const byHash = (hash: string): Promise<Row | undefined> =>
@@ -36,13 +39,17 @@ export const createBrowserTokens = (db: Db) => {
       .execute()
   }
 
-  const promote = async ({ token_hash, browser_id }: Row): Promise<void> => {
+  const endAll = async (browserId: string): Promise<void> => {
     await db
       .updateTable('browser_tokens')
       .set({ state: 'superseded' })
-      .where('browser_id', '=', browser_id)
-      .where('token_hash', '!=', token_hash)
+      .where('browser_id', '=', browserId)
+      .where('state', '!=', 'superseded')
       .execute()
+  }
+
+  const promote = async ({ token_hash, browser_id }: Row): Promise<void> => {
+    await endAll(browser_id)
     await db
       .updateTable('browser_tokens')
       .set({ state: 'current' })
@@ -70,8 +77,6 @@ export const createBrowserTokens = (db: Db) => {
   }
 
   return {
-    mint,
-
     /** What a cookie is, without using it. */
     async present(tokenHash: string): Promise<Presented> {
       const row = await byHash(tokenHash)
@@ -108,6 +113,16 @@ export const createBrowserTokens = (db: Db) => {
         .execute()
       await mint({ tokenHash: next.tokenHash, browserId }, nowMs)
       return { kind: 'known', browserId }
+    },
+
+    /** See the port. To be run in a transaction. */
+    async renew(tokenHash: string | null, next: Next, nowMs: number): Promise<string> {
+      const row = tokenHash === null ? undefined : await byHash(tokenHash)
+      const known = row !== undefined && row.state !== 'superseded'
+      const browserId = known ? row.browser_id : next.browserId
+      await endAll(browserId)
+      await mint({ tokenHash: next.tokenHash, browserId }, nowMs)
+      return browserId
     },
   }
 }

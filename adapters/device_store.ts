@@ -90,7 +90,8 @@ export const createDeviceStore = ({ db, atomically }: Sql): DeviceStore => {
     present: (tokenHash) => tokens.present(tokenHash),
     use: (tokenHash, next, nowMs) =>
       atomically((tx) => createBrowserTokens(tx).use(tokenHash, next, nowMs)),
-    newBrowser: (next, nowMs) => tokens.mint(next, nowMs),
+    renew: (tokenHash, next, nowMs) =>
+      atomically((tx) => createBrowserTokens(tx).renew(tokenHash, next, nowMs)),
     async find(browserId, sub) {
       const row = await db
         .selectFrom('devices')

@@ -3,6 +3,7 @@ import { type Kysely, sql } from 'kysely'
 import { AppError } from '../accounts/errors.ts'
 import type { Clock } from '../accounts/ports.ts'
 import { first } from './migrations/first.ts'
+import { indexes } from './migrations/indexes.ts'
 import type { Schema } from './schema.ts'
 import type { Sql } from './sql.ts'
 
@@ -21,7 +22,7 @@ export interface Migration {
 export const SQLITE_WORDS: SqlWords = { serialKey: 'INTEGER PRIMARY KEY AUTOINCREMENT' }
 
 /** Numbered by their place, from 1. */
-export const MIGRATIONS: readonly Migration[] = [first]
+export const MIGRATIONS: readonly Migration[] = [first, indexes]
 
 const spaceless = (text: string): string => text.replace(/\s+/g, ' ')
 
@@ -72,18 +73,35 @@ const apply = async (
     .execute()
 }
 
+const appliedIn = (db: Kysely<Schema>): Promise<Schema['schema_migrations'][]> =>
+  db.selectFrom('schema_migrations').selectAll().orderBy('number').execute()
+
+/** Asked without a lock, so that a start waits for nobody's writing where there is nothing to do. */
+const isUpToDate = async (
+  db: Kysely<Schema>,
+  migrations: readonly Migration[],
+  words: SqlWords,
+): Promise<boolean> => {
+  const applied = await appliedIn(db).catch(() => []) // A new file; or the transaction says why.
+  assertSame(applied, migrations, words)
+  return applied.length === migrations.length
+}
+
 /**
  * Brings the database to this version, in one transaction, so that of two starters one does the
  * work and the other finds it done. Throws `AppError('unavailable')` for a database that another
  * version has changed.
  */
-export const migrate = (
-  { atomically }: Pick<Sql, 'atomically'>,
+export const migrate = async (
+  { db: reader, atomically }: Sql,
   clock: Clock,
   migrations: readonly Migration[] = MIGRATIONS,
   words: SqlWords = SQLITE_WORDS,
-): Promise<void> =>
-  atomically(async (db) => {
+): Promise<void> => {
+  if (await isUpToDate(reader, migrations, words)) {
+    return
+  }
+  await atomically(async (db) => {
     await db.schema
       .createTable('schema_migrations')
       .ifNotExists()
@@ -92,7 +110,7 @@ export const migrate = (
       .addColumn('checksum', 'text', (column) => column.notNull())
       .addColumn('applied_at', 'bigint', (column) => column.notNull())
       .execute()
-    const applied = await db.selectFrom('schema_migrations').selectAll().orderBy('number').execute()
+    const applied = await appliedIn(db)
     assertSame(applied, migrations, words)
     for (const [index, migration] of migrations.entries()) {
       if (index >= applied.length) {
@@ -100,3 +118,4 @@ export const migrate = (
       }
     }
   })
+}

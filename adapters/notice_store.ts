@@ -9,6 +9,17 @@ export const createNoticeStore = ({ db }: Sql): NoticeStore => ({
       .values({ id, sub, code, at_ms: atMs, params: JSON.stringify(params) })
       .execute()
   },
+  async newest(sub, code) {
+    const row = await db
+      .selectFrom('notices')
+      .select('at_ms')
+      .where('sub', '=', sub)
+      .where('code', '=', code)
+      .orderBy('seq', 'desc')
+      .limit(1)
+      .executeTakeFirst()
+    return row?.at_ms ?? null
+  },
   async list(sub, limit) {
     const rows = await db
       .selectFrom('notices')

@@ -1,6 +1,12 @@
 import type { Kysely } from 'kysely'
 import type { Admission, PasswordTries, Place } from '../accounts/ports.ts'
-import { admit, FADE_MS, liveFailures } from '../policies/lockout.ts'
+import {
+  admit,
+  FADE_MS,
+  liveFailures,
+  NETWORK_FAILURES_MAX,
+  NETWORK_WINDOW_MS,
+} from '../policies/lockout.ts'
 import type { Schema } from './schema.ts'
 import type { Sql } from './sql.ts'
 
@@ -74,6 +80,23 @@ const accountFailures = async (db: Db, subject: string, nowMs: number): Promise<
   return Number(count)
 }
 
+/** Of all who tried there, up to the number that matters: it costs no more however many there are. */
+const networkFailures = async (db: Db, network: string, nowMs: number): Promise<number> => {
+  const recent = db
+    .selectFrom('password_failures')
+    .select('at_ms')
+    .where('place_kind', '=', 'network')
+    .where('place_key', '=', network)
+    .where('at_ms', '>', nowMs - NETWORK_WINDOW_MS)
+    .limit(NETWORK_FAILURES_MAX)
+    .as('recent')
+  const { count } = await db
+    .selectFrom(recent)
+    .select(({ fn }) => fn.countAll<number>().as('count'))
+    .executeTakeFirstOrThrow()
+  return Number(count)
+}
+
 const countFailure = async (
   db: Db,
   subject: string,
@@ -123,7 +146,11 @@ const begin = async (
     lastFailedAt: state.last_failed_at,
     everSucceeded: state.succeeded_at !== null,
   }
-  const verdict = admit(tries, await accountFailures(db, subject, nowMs), nowMs)
+  const around = {
+    account: await accountFailures(db, subject, nowMs),
+    network: await networkFailures(db, network, nowMs),
+  }
+  const verdict = admit(tries, around, nowMs)
   if (!verdict.admitted) {
     await countNothing(db, subject, place, state)
     return { admitted: false, place, why: verdict.why }
@@ -161,7 +188,11 @@ const succeed = async (
 }
 
 /** Password tries in SQL, by the rules of `policies/lockout.ts`. */
-export const createPasswordTries = ({ atomically }: Sql): PasswordTries => ({
+export const createPasswordTries = ({ db, atomically }: Sql): PasswordTries => ({
+  async isKnown(subject, browser) {
+    const row = await placeRow(db, subject, { kind: 'browser', key: browser })
+    return row !== undefined && row.succeeded_at !== null
+  },
   begin: (subject, browser, network, nowMs) =>
     atomically((db) => begin(db, subject, browser, network, nowMs)),
   release: (subject, place) => atomically((db) => release(db, subject, place)),

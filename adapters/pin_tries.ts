@@ -48,13 +48,15 @@ const isBlocked = async (db: Db, sub: string): Promise<boolean> => {
   return row !== undefined && row.pin_blocked_at !== null
 }
 
-const block = async (db: Db, sub: string, nowMs: number): Promise<void> => {
-  await db
+/** False: it was blocked already. */
+const block = async (db: Db, sub: string, nowMs: number): Promise<boolean> => {
+  const { numUpdatedRows } = await db
     .updateTable('accounts')
     .set({ pin_blocked_at: nowMs })
     .where('sub', '=', sub)
     .where('pin_blocked_at', 'is', null)
-    .execute()
+    .executeTakeFirst()
+  return numUpdatedRows === 1n
 }
 
 const begin = async (
@@ -67,11 +69,10 @@ const begin = async (
   await settleLost(db, sub, nowMs)
   const wrong = await count(db, sub, 'wrong', nowMs)
   if (pinBlocked(wrong, limit)) {
-    await block(db, sub, nowMs)
-    return { ok: false, reason: 'blocked' }
+    return { ok: false, reason: 'blocked', blockedNow: await block(db, sub, nowMs) }
   }
   if (await isBlocked(db, sub)) {
-    return { ok: false, reason: 'blocked' }
+    return { ok: false, reason: 'blocked', blockedNow: false }
   }
   const pending = await count(db, sub, 'pending', nowMs)
   if (pinBlocked(wrong + pending, limit)) {

@@ -38,17 +38,24 @@ const readAct = (values: Values): string | undefined => {
 const readSub = async (context: Context): Promise<string | null | undefined> => {
   const { values, out } = context
   const identifier = text(values, 'identifier')
-  if (identifier === undefined) {
-    return text(values, 'sub')
-  }
-  if (values['sub'] !== undefined) {
+  const sub = text(values, 'sub')
+  if (identifier !== undefined && sub !== undefined) {
     throw new UsageError('--sub and --identifier exclude one another')
   }
   const { deps } = await context.core()
+  if (identifier === undefined) {
+    const known = sub === undefined ? null : await deps.store.accounts.bySub(sub)
+    if (known !== null) {
+      context.concerns(known.sub) // Not what was merely typed.
+    }
+    return sub
+  }
   // Also whoever had it: the entries of a person outlive a change of identifier.
   const holder = await deps.store.accounts.identifierHolder(identifierKey(identifier))
   if (holder === null) {
     out.problem({ where: `identifier "${identifier}"`, message: 'nobody has or had it' })
+  } else {
+    context.concerns(holder)
   }
   return holder
 }

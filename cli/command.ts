@@ -24,6 +24,8 @@ export interface Context {
   /** For the audit: `cli:` and the system user. */
   readonly by: string
   readonly cwd: string
+  /** Says whom the command is about, for the audit. */
+  concerns(sub: string): void
   /** Opens settings, keys and store; the caller of the command closes them. */
   core(): Promise<Core>
 }

@@ -4,7 +4,8 @@ import { didYouMean } from '../provider/setting_words.ts'
 import { loadSettings, processEnvironment } from '../provider/settings.ts'
 import { auditList } from './audit.ts'
 import { type Command, type Core, EXIT, type Exit, readArguments, UsageError } from './command.ts'
-import { createOutput, type Output, table } from './output.ts'
+import { type CommandRun, recordRun } from './command_run.ts'
+import { createOutput, type Output, printable, table } from './output.ts'
 import {
   peopleDevices,
   peopleDisable,
@@ -96,39 +97,57 @@ const runCommand = async (command: Command, args: readonly string[]): Promise<Ex
     return EXIT.ok
   }
   const out = createOutput(values['json'] === true, process.stdout, process.stderr)
+  const by = `cli:${systemUser()}`
   let opened: Promise<Core> | null = null
+  let sub: string | null = null
+  let exit: Exit = EXIT.refused
   try {
-    return await command.run({
+    exit = await command.run({
       values,
       positionals,
       out,
-      by: `cli:${systemUser()}`,
+      by,
       cwd: process.cwd(),
+      concerns: (whom) => {
+        sub = whom
+      },
       core: () => {
         opened ??= openOurCore(out)
         return opened
       },
     })
   } finally {
-    await closeCore(opened)
+    await closeCore(opened, { command: command.name, by, sub, exit })
   }
+  return exit
 }
 
-const closeCore = async (opened: Promise<Core> | null): Promise<void> => {
+/** What the command did with the data is written down before they are closed. */
+const closeCore = async (opened: Promise<Core> | null, run: CommandRun): Promise<void> => {
   const core = await opened?.catch(() => null) // It failed to open, and that was said.
-  await core?.close()
+  if (core === null || core === undefined) {
+    return
+  }
+  try {
+    const unrecorded = await recordRun(core.deps, run)
+    if (unrecorded !== null) {
+      complain(unrecorded)
+    }
+  } finally {
+    await core.close()
+  }
 }
 
 /** What goes wrong, in one line; unforeseen errors with where they came from. */
-const failure = (error: unknown): string => {
+const failure = (error: unknown): readonly string[] => {
   if (error instanceof AppError) {
-    return error.message
+    return [error.message]
   }
-  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+  return (error instanceof Error ? (error.stack ?? error.message) : String(error)).split('\n')
 }
 
-const complain = (text: string): void => {
-  process.stderr.write(`vestibule: ${text}\n`)
+const complain = (...lines: readonly string[]): void => {
+  process.stderr.write(`vestibule: ${lines.map(printable).join('\n')}\n`)
 }
 
 const main = async (argv: readonly string[]): Promise<Exit> => {
@@ -149,7 +168,7 @@ const main = async (argv: readonly string[]): Promise<Exit> => {
       return EXIT.usage
     }
     if (!(error instanceof Unusable)) {
-      complain(failure(error))
+      complain(...failure(error))
     }
     return EXIT.refused
   }

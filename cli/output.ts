@@ -9,7 +9,7 @@ export interface Problem {
 /** Where a command speaks. Results go to standard output, what is wrong to standard error. */
 export interface Output {
   readonly json: boolean
-  /** For people; silent where machines read. */
+  /** For people, one line; silent where machines read. */
   line(text: string): void
   /** For machines, as one JSON value; silent where people read. */
   data(value: unknown): void
@@ -19,10 +19,17 @@ export interface Output {
 
 const BAR_WIDTH = 30
 const CLEAR_LINE = '\r\u001b[2K'
-/** Nothing that was imported or typed may give orders to a terminal. */
-const CONTROL = /[^\P{Cc}\n]|[\u202a-\u202e\u2066-\u2069]/gu
+/** What gives orders to a terminal, begins a line, or turns the direction of text. */
+const UNSAFE = /[\p{Cc}\p{Bidi_Control}\u2028-\u202e\u2066-\u2069]/gu
 
-const printable = (text: string): string => text.replaceAll(CONTROL, '\ufffd')
+const escapeOf = (character: string): string =>
+  `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+
+/**
+ * One line of text, whatever it was made of: nothing that was imported, stored or typed gives
+ * orders to a terminal or passes for a line of ours. In JSON the escapes stand for themselves.
+ */
+export const printable = (text: string): string => text.replaceAll(UNSAFE, escapeOf)
 
 export const createOutput = (
   json: boolean,
@@ -47,7 +54,7 @@ export const createOutput = (
     data: (value) => {
       clear()
       if (json) {
-        stdout.write(`${JSON.stringify(value)}\n`)
+        stdout.write(`${printable(JSON.stringify(value))}\n`)
       }
     },
     problem: ({ where, message }) => {
@@ -75,7 +82,8 @@ export const fileProblem = (path: string, { line, message }: FileProblem): Probl
 })
 
 /** Rows of cells in aligned columns. */
-export const table = (rows: readonly (readonly string[])[]): string[] => {
+export const table = (cells: readonly (readonly string[])[]): string[] => {
+  const rows = cells.map((row) => row.map(printable))
   const widths = rows.reduce<number[]>(
     (most, row) => row.map((cell, index) => Math.max(most[index] ?? 0, cell.length)),
     [],

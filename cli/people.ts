@@ -64,6 +64,7 @@ const findPerson = async (context: Context): Promise<Person | null> => {
     out.problem({ where: `${only.word} "${only.value}"`, message: 'nobody has it' })
     return null
   }
+  context.concerns(account.sub)
   return { account, core }
 }
 

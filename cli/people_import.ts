@@ -28,6 +28,7 @@ const DETAILS = {
   added: 'added',
   changed: 'changed',
   left: 'left, disabled',
+  moved: 'left, not disabled, still in',
 } as const
 
 const eventLine = (event: ImportEvent): string | null => {
@@ -38,12 +39,18 @@ const eventLine = (event: ImportEvent): string | null => {
   if (event.outcome === 'unchanged') {
     return null
   }
-  const columns = event.outcome === 'changed' ? `: ${event.columns.join(', ')}` : ''
   const where = event.line === null ? '' : `line ${event.line}, `
-  return `${where}"${event.identifier}": ${DETAILS[event.outcome]}${columns}`
+  return `${where}"${event.identifier}": ${DETAILS[event.outcome]}${facts(event)}`
 }
 
-const ALWAYS_LISTED: ReadonlySet<ImportEvent['outcome']> = new Set(['rejected', 'left'])
+const facts = (event: ImportEvent): string => {
+  if (event.outcome === 'moved') {
+    return ` ${event.establishments.join(', ')}`
+  }
+  return event.outcome === 'changed' ? `: ${event.columns.join(', ')}` : ''
+}
+
+const ALWAYS_LISTED: ReadonlySet<ImportEvent['outcome']> = new Set(['rejected', 'left', 'moved'])
 
 /** Lists what matters as it comes; machines get all of it with the report. */
 const listener = (out: Output, file: PeopleFile, details: boolean) => {
@@ -65,10 +72,13 @@ const listener = (out: Output, file: PeopleFile, details: boolean) => {
 }
 
 const summarise = (out: Output, report: ImportReport, dryRun: boolean): void => {
-  const { added, changed, unchanged, rejected, left, disabled } = report
+  const { added, changed, unchanged, rejected, left, moved, disabled } = report
   out.line(
     `${added} added, ${changed} changed, ${unchanged} unchanged, ${rejected} rejected, ${left} left`,
   )
+  if (moved > 0) {
+    out.line(`${moved} left this establishment and stay in others`)
+  }
   if (disabled > 0) {
     out.line(`${disabled} of them disabled, and stay so (see people enable)`)
   }

@@ -41,7 +41,7 @@ const changeLine = ({ userType, path, from, to }: PolicyChange): string =>
 const exportAll = async (context: Context): Promise<Exit> => {
   const { deps } = await context.core()
   const policies = await deps.store.policies.current()
-  context.out.line(writePolicyFile(policies).trimEnd())
+  writePolicyFile(policies).trimEnd().split('\n').forEach(context.out.line)
   context.out.data({ policies })
   return EXIT.ok
 }

@@ -42,9 +42,16 @@ export const rememberLocale = (ctx: Context): void => {
   }
 }
 
-/** This very page, once a language. */
+/** `//host` and `/\host` lead to other hosts. */
+const OWN_PATH = /^\/(?![/\\])/
+
+/** This very page, once a language. What is no path of ours gives way to the home page. */
 export const languageLinks = (
   path: string,
   current: Locale,
 ): { locale: Locale; href: string; current: boolean }[] =>
-  LOCALES.map((locale) => ({ locale, href: `${path}?lang=${locale}`, current: locale === current }))
+  LOCALES.map((locale) => ({
+    locale,
+    href: `${OWN_PATH.test(path) ? path : '/'}?lang=${locale}`,
+    current: locale === current,
+  }))

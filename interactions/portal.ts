@@ -26,7 +26,7 @@ export const signedInAccount = async (ctx: Context, site: Site): Promise<Account
     clientId: site.portalClientId,
     loginAtMs: undefined,
     account,
-    proofs: site.proofsOf(session),
+    ...site.provedIn(session),
     origin: originOf(ctx, site.portalClientId),
   })
   return next.step === 'done' ? account : null

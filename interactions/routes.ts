@@ -34,6 +34,8 @@ const ROUTES: readonly (readonly ['get' | 'post', string, Handler])[] = [
 /** What the OP answers itself. Anything else that is not above is no address of this gateway. */
 const OF_THE_OP = /^\/(auth|token|me|jwks|session|request|\.well-known)(\/|$)/
 
+export const isOfTheOp = (path: string): boolean => OF_THE_OP.test(path)
+
 export const routes = (site: Site): Middleware[] => {
   const router = new Router()
   for (const [method, path, handler] of ROUTES) {
@@ -42,7 +44,7 @@ export const routes = (site: Site): Middleware[] => {
     })
   }
   const nowhere: Middleware = (ctx, next) => {
-    if (!OF_THE_OP.test(ctx.path)) {
+    if (!isOfTheOp(ctx.path)) {
       throw new AppError('not_found', `no page at ${ctx.path}`)
     }
     return next()

@@ -15,6 +15,8 @@ export interface Request {
   readonly loginAtMs: number | undefined
   readonly account: Account | null
   readonly proofs: Proofs
+  /** See `Situation`. */
+  readonly open: boolean
   readonly origin: Origin
 }
 
@@ -39,9 +41,9 @@ export interface Site {
   readonly provider: Provider
   readonly renderer: Renderer
   readonly decide: (request: Request) => Promise<Decision>
-  /** The session's account and proofs, read back from the OP's record. */
-  readonly proofsOf: (session: unknown) => Proofs
-  /** Whether the sign-in of this session was brought to its end. */
+  /** What a session has proved, read back from the OP's record. */
+  readonly provedIn: (session: unknown) => Pick<Request, 'proofs' | 'open'>
+  /** Whether a sign-in of this session was ever brought to its end. */
   readonly isOpen: (session: unknown) => boolean
   readonly applications: ReadonlyMap<string, Tile>
   readonly portalClientId: string

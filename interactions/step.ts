@@ -153,7 +153,9 @@ export const loadStep = async (
       ? undefined
       : await site.provider.Session.findByUid(details.session.uid)
   const account = await site.deps.store.accounts.bySub(details.session?.accountId ?? '')
-  if (session === undefined || account === null || account.disabledAt !== null) {
+  // Another account may have signed in to this session since the page was shown.
+  const own = account !== null && session?.accountId === account.sub
+  if (!own || account.disabledAt !== null) {
     throw new AppError('session_not_found', 'the session or its account is gone')
   }
   const login = details.lastSubmission?.['login'] as { atMs?: number } | undefined
@@ -162,7 +164,7 @@ export const loadStep = async (
     clientId: step.clientId,
     loginAtMs: login?.atMs,
     account,
-    proofs: site.proofsOf(session),
+    ...site.provedIn(session),
     origin: step.origin,
   })
   return {

@@ -11,6 +11,13 @@ export const DELAY_MAX_MS = 2 * HOUR_MS
 export const ACCOUNT_FAILURES_MAX = 100
 /** Failures are forgotten when the last one is this old. */
 export const FADE_MS = 24 * HOUR_MS
+/**
+ * Failures of one network within `NETWORK_WINDOW_MS`, all identifiers together, against one password
+ * tried on everybody. Sized for a whole school behind one address: when 2,000 people sign in within
+ * its busiest hour and 5 % of them mistype, that is a tenth of it.
+ */
+export const NETWORK_FAILURES_MAX = 1_000
+export const NETWORK_WINDOW_MS = HOUR_MS
 
 /** Wrong PINs that block a PIN, unless the policy says otherwise (CNIL, as above). */
 export const PIN_TRIES_DEFAULT = 3
@@ -30,9 +37,17 @@ export interface PlaceTries {
   everSucceeded: boolean
 }
 
-export type Admission =
-  | { admitted: true }
-  | { admitted: false; until: number; why: 'delayed' | 'account_refused' }
+/** Failures beyond those of the account at the place. */
+export interface FailuresAround {
+  /** Of the account, at all places, within `FADE_MS`. */
+  account: number
+  /** On the network, of all accounts, within `NETWORK_WINDOW_MS`. */
+  network: number
+}
+
+export type RefusedTry = 'delayed' | 'account_refused' | 'network_refused'
+
+export type Admission = { admitted: true } | { admitted: false; until: number; why: RefusedTry }
 
 /**
  * The failures that still count at `nowMs`: none once the last is 24 hours old. A store adds one
@@ -58,13 +73,16 @@ export function delayAfter(failures: number): number {
  * A refused try must not be counted or dated by the store: knocking during a delay would
  * otherwise prolong it, and a stranger could keep a pupil out for ever.
  *
- * When the whole account has failed too often, places where it signed in before go on: the
- * person is not shut out by guesses made elsewhere. `until` is then the latest possible end,
- * since only the store knows when the oldest of those failures leaves the last 24 hours.
+ * When the whole account, or the whole network, has failed too often, places where this account
+ * signed in before go on: the person is not shut out by the guesses of others. `until` is then the
+ * latest possible end, since only the store knows when the oldest of those failures stops counting.
  */
-export function admit(tries: PlaceTries, accountFailuresIn24h: number, nowMs: number): Admission {
-  if (accountFailuresIn24h >= ACCOUNT_FAILURES_MAX && !tries.everSucceeded) {
+export function admit(tries: PlaceTries, around: FailuresAround, nowMs: number): Admission {
+  if (around.account >= ACCOUNT_FAILURES_MAX && !tries.everSucceeded) {
     return { admitted: false, until: nowMs + FADE_MS, why: 'account_refused' }
+  }
+  if (around.network >= NETWORK_FAILURES_MAX && !tries.everSucceeded) {
+    return { admitted: false, until: nowMs + NETWORK_WINDOW_MS, why: 'network_refused' }
   }
   const until = (tries.lastFailedAt ?? 0) + delayAfter(liveFailures(tries, nowMs))
   return until > nowMs ? { admitted: false, until, why: 'delayed' } : { admitted: true }

@@ -37,14 +37,44 @@ function networkText(address: Ip, prefix: number): string {
   return `${text}/${prefix}`
 }
 
+/** A client address, worked out. */
+interface Known {
+  readonly ip: Ip
+  /** Its one spelling. */
+  readonly text: string
+  readonly network: string
+}
+
+/** Reading an address costs more than all that is asked of it, and each request asks several times. */
+const KNOWN_MAX = 1_000
+const known = new Map<string, Known>()
+
+function knownAddress(text: string): Known | undefined {
+  const found = known.get(text)
+  if (found !== undefined) return found
+  const ip = readAddress(text)
+  if (ip === undefined) return undefined
+  const read: Known = {
+    ip,
+    text: ip instanceof ipaddr.IPv6 ? ip.toRFC5952String() : ip.toString(),
+    network: networkText(ip, ip.kind() === 'ipv4' ? IPV4_PREFIX : IPV6_PREFIX),
+  }
+  if (known.size >= KNOWN_MAX) known.clear()
+  known.set(text, read)
+  return read
+}
+
+/** The one spelling of an address, without its zone; an IPv4-mapped one as IPv4. */
+export function canonicalAddress(text: string): string | undefined {
+  return knownAddress(text)?.text
+}
+
 /**
  * The network of a client address, for storage and display: `192.0.2.0/24`, `2001:db8:7::/48`.
  * Anything that is not an address gives `unknown`.
  */
 export function truncateNetwork(address: string): string {
-  const ip = readAddress(address)
-  if (ip === undefined) return UNKNOWN_NETWORK
-  return networkText(ip, ip.kind() === 'ipv4' ? IPV4_PREFIX : IPV6_PREFIX)
+  return knownAddress(address)?.network ?? UNKNOWN_NETWORK
 }
 
 /**
@@ -75,16 +105,28 @@ function readCidr(text: string): ReadCidr {
   return prefix < 0 || prefix > bits ? { reason: 'bad_prefix' } : { network, prefix }
 }
 
+type Network = Extract<ReadCidr, { network: Ip }>
+
+/** Lists come from settings and policies, where they live long and never change. */
+const readLists = new WeakMap<readonly string[], readonly Network[]>()
+
+function readList(cidrs: readonly string[]): readonly Network[] {
+  const known = readLists.get(cidrs)
+  if (known !== undefined) return known
+  const networks = cidrs.map(readCidr).filter((cidr) => 'network' in cidr)
+  readLists.set(cidrs, networks)
+  return networks
+}
+
 /**
  * Whether the address lies in one of the networks. What cannot be read matches nothing: the
- * networks come from settings and policies, which check each with `parseCidr`.
+ * networks come from settings and policies, which check each with `parseCidr`. A list is read once,
+ * so it must not be changed in place.
  */
 export function inNetworks(address: string, cidrs: readonly string[]): boolean {
-  const ip = readAddress(address)
+  const ip = knownAddress(address)?.ip
   if (ip === undefined) return false
-  return cidrs.some((text) => {
-    const cidr = readCidr(text)
-    if ('reason' in cidr || cidr.network.kind() !== ip.kind()) return false
-    return ip.match(cidr.network, cidr.prefix)
-  })
+  return readList(cidrs).some(
+    ({ network, prefix }) => network.kind() === ip.kind() && ip.match(network, prefix),
+  )
 }

@@ -13,6 +13,8 @@ export interface AccountState {
   /** Ever had a PIN, whatever became of it. */
   readonly hadPin: boolean
   readonly password: PasswordState
+  /** When the password in force was set, ms; 0 without one. */
+  readonly passwordSetAt: number
   /** ms; 0 when never. */
   readonly passwordResetByMailAt: number
   readonly otpKey: OtpKeyState
@@ -46,6 +48,8 @@ export interface Situation {
   /** Null: nobody, or an account that is gone or disabled. */
   readonly account: AccountState | null
   readonly proofs: Proofs
+  /** A sign-in was brought to its end in this session, and its absolute end is still to come. */
+  readonly open: boolean
   readonly device: DeviceState
   readonly wanted: Wanted
   readonly nowMs: number
@@ -210,6 +214,20 @@ const deviceDue: Rule = ({ policy, proofs, protection, device, notBefore }) => {
 /** After the first proof: the first rule that finds something due decides. */
 const RULES: readonly Rule[] = [otpDue, pinDue, changeDue, definitionDue, deviceDue]
 
+/** A half-open session ends so long after the first proof, whatever is done in it. */
+export const HALF_OPEN_MS = 15 * 60_000
+
+/**
+ * Why a sign-in that is still under way leads nowhere any more. It took too long; or the password
+ * that was proved has been replaced since: whoever knew one that was handed out, and waits at its
+ * change, must not come in by the owner's. An open session outlives a routine change.
+ */
+const isStale = ({ proofs, nowMs }: Situation, { passwordSetAt }: AccountState): boolean => {
+  const { password, passcode, passwordChanged = 0 } = proofs
+  const tooLong = nowMs - (password ?? passcode ?? 0) >= HALF_OPEN_MS
+  return tooLong || (password !== undefined && Math.max(password, passwordChanged) < passwordSetAt)
+}
+
 const firstProof = (situation: Situation): NextStep | null => {
   const { account, proofs, wanted } = situation
   const times = [proofs.password, proofs.passcode].filter((time) => time !== undefined)
@@ -223,9 +241,10 @@ const firstProof = (situation: Situation): NextStep | null => {
   if (latest < wanted.notBefore) {
     return { step: 'login', reason: 'not_recent' }
   }
-  return strongestLevel(proofs, earliest(situation)) === null
-    ? { step: 'login', reason: 'session_over' }
-    : null
+  const over =
+    (!situation.open && isStale(situation, account)) ||
+    strongestLevel(proofs, earliest(situation)) === null
+  return over ? { step: 'login', reason: 'session_over' } : null
 }
 
 /**

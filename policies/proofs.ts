@@ -7,6 +7,8 @@ export interface Proofs {
   readonly password?: number | undefined
   readonly passcode?: number | undefined
   readonly pin?: number | undefined
+  /** The password was replaced by its owner in this sign-in: as good as its proof. */
+  readonly passwordChanged?: number | undefined
   /** A PIN was defined in this sign-in. Completes the PIN step; counts as a factor only with `pin`. */
   readonly pinDefined?: number | undefined
   /** The offer to add this device was answered. */

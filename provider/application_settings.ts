@@ -238,6 +238,14 @@ const RULES: readonly Rule<Fields>[] = [
     message: 'must be required where token_endpoint_auth_method is none',
   },
   {
+    // RFC 9126 §2: who cannot authenticate cannot push.
+    needs: ['require_pushed_authorization_requests', 'token_endpoint_auth_method'],
+    broken: (one) =>
+      one.require_pushed_authorization_requests && one.token_endpoint_auth_method === 'none',
+    path: ['require_pushed_authorization_requests'],
+    message: 'must be false where token_endpoint_auth_method is none',
+  },
+  {
     needs: ['scope', 'grant_types'],
     broken: ({ scope, grant_types }) =>
       scope.split(' ').includes('offline_access') && !grant_types.includes('refresh_token'),

@@ -1,6 +1,7 @@
 import type { AccountClaims, KoaContextWithOIDC } from 'oidc-provider'
 import { type Account, fullName } from '../accounts/account.ts'
-import type { AccountStore } from '../accounts/ports.ts'
+import type { AccountStore, Deps } from '../accounts/ports.ts'
+import { passwordState } from '../policies/password_age.ts'
 import { CLAIMS_OF_SCOPE } from './application_settings.ts'
 import type { ApplicationRules } from './clients.ts'
 
@@ -62,20 +63,55 @@ export interface OpAccount {
   claims(): Promise<AccountClaims>
 }
 
+/** Of the OP's token models; a session has none. */
+export interface PresentedToken {
+  readonly kind?: string | undefined
+  readonly clientId?: string | undefined
+  /** Seconds. */
+  readonly iat?: number | undefined
+}
+
+export type IsUsable = (account: Account, token?: PresentedToken) => Promise<boolean>
+
+type Needs = Pick<Deps, 'clock'> & { readonly store: Pick<Deps['store'], 'accounts' | 'policies'> }
+
 /**
- * Finds the account of a session or token. None for one that is disabled, and none for a token
- * issued before `valid_after`, whatever the expiring store still holds. Whole seconds: a token of
- * the very second in which the account was voided is refused too.
+ * Whether the account may still be used, by a session or by this token. Not when it is disabled;
+ * not by a token issued before `valid_after`, whatever the expiring store still holds (whole
+ * seconds: a token of the very second in which the account was voided is refused too), nor by one
+ * of an application that is no longer for this type of user. A refresh token waits while a
+ * password must be changed: it would put off for days what every sign-in asks for at once.
  */
+export const createIsUsable = (
+  { store, clock }: Needs,
+  rulesOf: (clientId: string) => ApplicationRules,
+): IsUsable => {
+  const changeIsDue = async ({ password, userType }: Account): Promise<boolean> => {
+    const policies = await store.policies.current()
+    const state = passwordState(password, policies[userType], clock())
+    return state !== 'none' && state !== 'personal'
+  }
+  return async (account, token) => {
+    if (account.disabledAt !== null || token === undefined) {
+      return account.disabledAt === null
+    }
+    const { kind, clientId, iat } = token
+    const voided = iat !== undefined && iat * 1000 <= account.validAfter
+    const foreign = clientId !== undefined && !rulesOf(clientId).userTypes.has(account.userType)
+    return !voided && !foreign && !(kind === 'RefreshToken' && (await changeIsDue(account)))
+  }
+}
+
+/** Finds the account of a session or token, unless it may no longer be used for that. */
 export const createFindAccount =
-  (accounts: AccountStore, rulesOf: (clientId: string) => ApplicationRules) =>
+  (accounts: AccountStore, isUsable: IsUsable, rulesOf: (clientId: string) => ApplicationRules) =>
   async (
     ctx: KoaContextWithOIDC,
     sub: string,
-    token?: { iat?: number },
+    token?: PresentedToken,
   ): Promise<OpAccount | undefined> => {
     const account = await accounts.bySub(sub)
-    if (account === null || !isUsable(account, token)) {
+    if (account === null || !(await isUsable(account, token))) {
       return undefined
     }
     return {
@@ -84,6 +120,3 @@ export const createFindAccount =
       claims: () => claimsFor(account, accounts, rulesOf(ctx.oidc.client?.clientId ?? '')),
     }
   }
-
-export const isUsable = (account: Account, token?: { iat?: number }): boolean =>
-  account.disabledAt === null && (token?.iat === undefined || token.iat * 1000 > account.validAfter)

@@ -1,5 +1,4 @@
-import ipaddr from 'ipaddr.js'
-import { inNetworks } from '../policies/network.ts'
+import { canonicalAddress, inNetworks } from '../policies/network.ts'
 
 /** More hops than any real chain of proxies; the rest of a forged header is not walked. */
 const HOPS_MAX = 32
@@ -37,14 +36,5 @@ export function clientAddress(
 function readHop(text: string): string | undefined {
   const trimmed = text.trim()
   const [, ipv4, ipv6] = WITH_PORT.exec(trimmed) ?? []
-  const bare = ipv4 ?? ipv6 ?? trimmed
-  const isAddress = ipaddr.IPv4.isValidFourPartDecimal(bare) || ipaddr.IPv6.isValid(bare)
-  if (!isAddress) return undefined
-  const address = ipaddr.process(bare)
-  return address instanceof ipaddr.IPv6
-    ? withoutZone(address).toRFC5952String()
-    : address.toString()
+  return canonicalAddress(ipv4 ?? ipv6 ?? trimmed)
 }
-
-/** A zone (`fe80::1%eth0`) names an interface of one machine, not an address (RFC 4007 §11). */
-const withoutZone = (address: ipaddr.IPv6): ipaddr.IPv6 => new ipaddr.IPv6(address.toByteArray())

@@ -6,7 +6,7 @@ import type { Site } from '../interactions/site.ts'
 import { interactionPath } from '../interactions/step.ts'
 import { stepPrompts } from '../policies/prompts.ts'
 import { ACR_LEVELS } from '../policies/proofs.ts'
-import { claimsByScope, createFindAccount, isUsable } from './claims.ts'
+import { claimsByScope, createFindAccount, createIsUsable } from './claims.ts'
 import { type ApplicationRules, clientsOf } from './clients.ts'
 import { renderOpError } from './error_page.ts'
 import { type Flow, sessionSeconds } from './flow.ts'
@@ -84,6 +84,7 @@ export const configurationOf = (parts: Parts): Configuration => {
   const { settings, keys, deps, flow, rulesOf, site } = parts
   const secure = settings.issuer.startsWith('https:')
   const { tokens } = settings
+  const isUsable = createIsUsable(deps, rulesOf)
   const configuration: Configuration = {
     adapter: parts.adapter,
     clients: clientsOf(settings.applications, settings.issuer),
@@ -116,7 +117,11 @@ export const configurationOf = (parts: Parts): Configuration => {
       Grant: tokens.refresh_absolute_hours * HOUR_SECONDS,
       Session: (_ctx, session) => sessionSeconds(session, deps.clock()),
     },
-    findAccount: createFindAccount(deps.store.accounts, rulesOf) as Configuration['findAccount'],
+    findAccount: createFindAccount(
+      deps.store.accounts,
+      isUsable,
+      rulesOf,
+    ) as Configuration['findAccount'],
     loadExistingGrant: flow.loadGrant,
     interactions: {
       url: (_ctx, interaction) => interactionPath(interaction.uid),
@@ -141,7 +146,11 @@ export const configurationOf = (parts: Parts): Configuration => {
         allowedPolicy: async (_ctx, client, token) => {
           const sub = (token as { accountId?: string }).accountId
           const account = sub === undefined ? null : await deps.store.accounts.bySub(sub)
-          return client.clientAuthMethod !== 'none' && account !== null && isUsable(account, token)
+          return (
+            client.clientAuthMethod !== 'none' &&
+            account !== null &&
+            (await isUsable(account, token))
+          )
         },
       },
       rpInitiatedLogout: {

@@ -50,7 +50,7 @@ const NO_DEVICE = { recognised: false, mayAdd: false }
 export const createDecide =
   (deps: Deps, rulesOf: (clientId: string) => ApplicationRules) =>
   async (request: Request): Promise<Decision> => {
-    const { account, proofs, origin } = request
+    const { account, proofs, open, origin } = request
     const nowMs = deps.clock()
     const rules = rulesOf(request.clientId)
     const policies = await deps.store.policies.current()
@@ -62,6 +62,7 @@ export const createDecide =
           ? null
           : accountState(account, passwordState(account.password, policy, nowMs)),
       proofs,
+      open,
       device: account === null ? NO_DEVICE : await deviceHere(deps, account, policy, origin),
       wanted: {
         ...wantedAcr(request.params),

@@ -3,6 +3,7 @@ import { type ErrorOut, errors, type KoaContextWithOIDC } from 'oidc-provider'
 import type { Logger } from 'pino'
 import { AppError, type AppErrorCode } from '../accounts/errors.ts'
 import { COOKIE_HELP_PATH, HELP_PATH, sendPage } from '../interactions/page.ts'
+import { isOfTheOp } from '../interactions/routes.ts'
 import type { Site } from '../interactions/site.ts'
 
 /** Status of each error page. */
@@ -42,6 +43,9 @@ const actionOf = async (
   if (WITHOUT_WAY_ON.has(code)) {
     return undefined
   }
+  if (code === 'busy' && ctx.method === 'GET') {
+    return ctx.url
+  }
   const [, path, uid] = INTERACTION.exec(ctx.path) ?? []
   const alive =
     GOING_ON.has(code) && uid !== undefined && (await site.provider.Interaction.find(uid))
@@ -50,18 +54,25 @@ const actionOf = async (
 
 interface Shown {
   readonly code: AppErrorCode
+  /** When it is not that of `code`. */
+  readonly status?: number
   readonly retryAfterSeconds?: number | undefined
   readonly reference?: string
   readonly technical?: string
 }
 
-const showError = async (ctx: Context, site: Site, shown: Shown): Promise<void> => {
-  const { code, retryAfterSeconds, reference, technical } = shown
-  const actionHref = await actionOf(ctx, site, code)
-  ctx.status = STATUS[code]
+const setHead = (ctx: Context, { code, status, retryAfterSeconds }: Shown): void => {
+  ctx.status = status ?? STATUS[code]
   if (retryAfterSeconds !== undefined) {
     ctx.set('retry-after', String(retryAfterSeconds))
   }
+}
+
+const showError = async (ctx: Context, site: Site, shown: Shown): Promise<void> => {
+  const { code, retryAfterSeconds, reference, technical } = shown
+  const actionHref = await actionOf(ctx, site, code)
+  setHead(ctx, shown)
+  const pageOfItsOwn = ctx.method === 'GET' && code !== 'not_found'
   sendPage(
     ctx,
     site,
@@ -75,7 +86,7 @@ const showError = async (ctx: Context, site: Site, shown: Shown): Promise<void> 
       helpHref: HELP_PATH,
       cookieHelpHref: COOKIE_HELP_PATH,
     },
-    { path: ctx.method === 'GET' ? ctx.path : (actionHref ?? '/') },
+    { path: pageOfItsOwn ? ctx.path : (actionHref ?? '/') },
   )
 }
 
@@ -100,6 +111,7 @@ const shownOf = (error: unknown, reference: string): Shown => {
       : undefined
   return {
     code,
+    ...(technical === undefined ? {} : { status: (error as errors.OIDCProviderError).statusCode }),
     ...(error instanceof AppError ? { retryAfterSeconds: error.retryAfterSeconds } : {}),
     ...(code === 'unavailable' ? { reference } : {}),
     ...(technical === undefined ? {} : { technical }),
@@ -119,6 +131,32 @@ export const renderOpError = async (
   await showError(ctx as unknown as Context, site, done ? { code: 'already_done' } : shown)
 }
 
+/** The other side went away before its request was there: no fault of ours, and nobody to tell. */
+const isGone = (ctx: Context, error: unknown): boolean =>
+  !ctx.req.complete && (error as NodeJS.ErrnoException).code === 'ECONNRESET'
+
+/** Applications call the OP too, and read its errors: RFC 6749 §5.2. */
+const isForProgram = (ctx: Context): boolean =>
+  isOfTheOp(ctx.path) && ctx.accepts('json', 'html') === 'json'
+
+const PROGRAM_ERRORS: Partial<Record<AppErrorCode, string>> = {
+  bad_request: 'invalid_request',
+  busy: 'temporarily_unavailable',
+}
+
+const tellProgram = (ctx: Context, shown: Shown, error: unknown): void => {
+  setHead(ctx, shown)
+  ctx.body = {
+    error: PROGRAM_ERRORS[shown.code] ?? 'server_error',
+    ...(error instanceof errors.OIDCProviderError
+      ? { error_description: error.error_description }
+      : {}),
+  }
+}
+
+const answer = (ctx: Context, site: Site, shown: Shown, error: unknown): Promise<void> | void =>
+  isForProgram(ctx) ? tellProgram(ctx, shown, error) : showError(ctx, site, shown)
+
 /** Turns whatever our routes throw into a page. The log is precise, the page is not. */
 export const errorPages =
   (site: Site, log: Logger) =>
@@ -126,9 +164,12 @@ export const errorPages =
     try {
       await next()
     } catch (error) {
+      const gone = isGone(ctx, error)
       const shown = shownOf(error, String(ctx.state['reference']))
-      const level = shown.code === 'unavailable' ? 'error' : 'debug'
+      const level = shown.code === 'unavailable' && !gone ? 'error' : 'debug'
       log[level]({ err: error, path: ctx.path, reference: ctx.state['reference'] }, shown.code)
-      await showError(ctx, site, shown)
+      if (!gone) {
+        await answer(ctx, site, shown, error)
+      }
     }
   }

@@ -1,15 +1,23 @@
 import { createHash } from 'node:crypto'
 import type { Grant, KoaContextWithOIDC, Provider } from 'oidc-provider'
-import { completeSignIn, completeStepUp } from '../accounts/complete_sign_in.ts'
+import { completeSignIn, completeStepUp, openApplication } from '../accounts/complete_sign_in.ts'
 import type { Deps, Origin } from '../accounts/ports.ts'
 import { originOf } from '../interactions/origin.ts'
 import type { Decision, Request } from '../interactions/site.ts'
 import { inNetworks } from '../policies/network.ts'
-import { proofsNotBefore, type Situation } from '../policies/next_step.ts'
+import { HALF_OPEN_MS, proofsNotBefore, type Situation } from '../policies/next_step.ts'
 import { acrOf, amrOf } from '../policies/proofs.ts'
 import type { OpAccount } from './claims.ts'
+import { PORTAL_CLIENT_ID } from './clients.ts'
 import { wantedAcr } from './decide.ts'
-import { type Factors, factorsOf, setAuthenticationContext, setFactors } from './session_factors.ts'
+import {
+  type Factors,
+  factorsOf,
+  firstProofOf,
+  provedIn,
+  setAuthenticationContext,
+  setFactors,
+} from './session_factors.ts'
 
 /** How the OP's authorization endpoint asks the deciding function, once per request. */
 export interface Flow {
@@ -18,7 +26,7 @@ export interface Flow {
   loadGrant(ctx: KoaContextWithOIDC): Promise<Grant | undefined>
 }
 
-const requestOf = (ctx: KoaContextWithOIDC): Request => {
+const requestOf = (ctx: KoaContextWithOIDC, nowMs: number): Request => {
   const { session, client, params, result } = ctx.oidc
   const login = result?.login as { atMs?: number } | undefined
   const clientId = client?.clientId ?? ''
@@ -27,7 +35,7 @@ const requestOf = (ctx: KoaContextWithOIDC): Request => {
     clientId,
     loginAtMs: login?.atMs,
     account: (ctx.oidc.account as unknown as OpAccount | undefined)?.record ?? null,
-    proofs: factorsOf(session)?.proofs ?? {},
+    ...provedIn(session, nowMs),
     origin: originOf(ctx, clientId),
   }
 }
@@ -48,10 +56,10 @@ const complete = async (
   const { session } = ctx.oidc
   const account = (ctx.oidc.account as unknown as OpAccount | undefined)?.record
   const factors = factorsOf(session)
-  const firstProof = factors?.proofs.password ?? factors?.proofs.passcode
   if (!session || !account || !factors) {
     return
   }
+  const firstProof = firstProofOf(factors)
   if (factors.completedFor === firstProof) {
     if (FACTORS_OF_STEP_UP.some((step) => ctx.oidc.result?.[step] !== undefined)) {
       await completeStepUp(deps, account, situation, origin)
@@ -76,6 +84,7 @@ const grantId = (sessionUid: string, clientId: string): string =>
 
 /** Grants what the application asks for among what it is registered for; the OP has checked that. */
 const grantAll = async (
+  deps: Deps,
   provider: Provider,
   ctx: KoaContextWithOIDC,
 ): Promise<Grant | undefined> => {
@@ -98,6 +107,9 @@ const grantAll = async (
   if (known !== undefined && scopes.length === 0 && claims.length === 0) {
     return known
   }
+  if (known === undefined && client.clientId !== PORTAL_CLIENT_ID) {
+    await openApplication(deps, account.accountId, originOf(ctx, client.clientId), jti)
+  }
   grant.addOIDCScope(scopes.join(' '))
   grant.addOIDCClaims(claims)
   await grant.save()
@@ -111,7 +123,7 @@ export const createFlow = (
 ): Flow => {
   const decided = new WeakMap<object, Promise<Decision>>()
   const decide = (ctx: KoaContextWithOIDC): Promise<Decision> => {
-    const decision = decided.get(ctx.oidc) ?? decideRequest(requestOf(ctx))
+    const decision = decided.get(ctx.oidc) ?? decideRequest(requestOf(ctx, deps.clock()))
     decided.set(ctx.oidc, decision)
     return decision
   }
@@ -132,21 +144,24 @@ export const createFlow = (
         acrOf([...acr, ...(least === undefined ? [] : [least])], situation.proofs, notBefore),
         amrOf(situation.proofs, notBefore),
       )
-      return grantAll(provider(), ctx)
+      return grantAll(deps, provider(), ctx)
     },
   }
 }
 
-/** A half-open session lasts no longer than the sign-in it belongs to. */
-export const HALF_OPEN_SECONDS = 15 * 60
+const secondsLeft = (sinceMs: number, seconds: number, nowMs: number): number =>
+  Math.floor((sinceMs - nowMs) / 1000) + seconds
 
-/** The OP's `ttl.Session`, seconds from now: the idle end, within the absolute one. */
+/**
+ * The OP's `ttl.Session`, seconds from now. Open: the idle end, within the absolute one. Half-open:
+ * a fixed end, so that nobody can wait before a step for as long as they like.
+ */
 export const sessionSeconds = (session: unknown, nowMs: number): number => {
   const factors = factorsOf(session)
   const { completedFor, idleSeconds, absoluteSeconds } = factors ?? {}
   if (completedFor === undefined || idleSeconds === undefined || absoluteSeconds === undefined) {
-    return HALF_OPEN_SECONDS
+    const beganAt = factors === null ? nowMs : (firstProofOf(factors) ?? nowMs)
+    return Math.max(1, secondsLeft(beganAt, HALF_OPEN_MS / 1000, nowMs))
   }
-  const left = Math.floor((completedFor - nowMs) / 1000) + absoluteSeconds
-  return Math.max(1, Math.min(idleSeconds, left))
+  return Math.max(1, Math.min(idleSeconds, secondsLeft(completedFor, absoluteSeconds, nowMs)))
 }

@@ -9,6 +9,7 @@ import type { Site } from '../interactions/site.ts'
 import { clientAddress } from './client_address.ts'
 import { continuePage } from './continue_page.ts'
 import { errorPages } from './error_page.ts'
+import { requestLimits } from './request_limits.ts'
 import { guardSessionCookie } from './session_cookie.ts'
 import type { Settings } from './settings.ts'
 
@@ -136,6 +137,7 @@ export const useMiddleware = (parts: Parts): void => {
     origin,
     guardSessionCookie(provider) as unknown as Middleware,
     errorPages(site, log) as unknown as Middleware,
+    requestLimits(provider, site.deps.clock) as unknown as Middleware,
     wellKnown(settings, site.deps.clock),
     clearOnLogout(provider),
     continuePage(site) as unknown as Middleware,
@@ -149,13 +151,16 @@ export const useMiddleware = (parts: Parts): void => {
 /** A request line may name a host too: `GET http://host/path` (RFC 9112 §3.2.2). */
 const HOST_OF_TARGET = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i
 
+/** `//host/path` in a link would lead to that host; browsers read a backslash as a slash. */
+const LEADING_SLASHES = /^[/\\]+/
+
 /**
  * Every address that the gateway writes starts with the issuer, whatever the request line, `Host`
  * and `X-Forwarded-*` say: they are replaced before anything reads them.
  */
 export const pinHost = (request: IncomingMessage, issuer: URL): void => {
   const target = (request.url ?? '').replace(HOST_OF_TARGET, '')
-  request.url = target.startsWith('/') ? target : `/${target}`
+  request.url = `/${target.replace(LEADING_SLASHES, '')}`
   request.headers.host = issuer.host
   request.headers['x-forwarded-proto'] = issuer.protocol.slice(0, -1)
   delete request.headers['x-forwarded-host']

@@ -35,6 +35,25 @@ export const factorsOf = (session: unknown): Factors | null => {
   return factors !== undefined && factors.sub === accountId ? factors : null
 }
 
+/** When the sign-in under way began. */
+export const firstProofOf = ({ proofs }: Factors): number | undefined =>
+  proofs.password ?? proofs.passcode
+
+/**
+ * The proofs of a session, and whether it is open: a new sign-in in it that is never finished leaves
+ * it so, until its own absolute end. The OP's tolerance for clocks lets it live some seconds longer.
+ */
+export const provedIn = (
+  session: unknown,
+  nowMs: number,
+): { readonly proofs: Proofs; readonly open: boolean } => {
+  const { proofs = {}, completedFor, absoluteSeconds = 0 } = factorsOf(session) ?? {}
+  return {
+    proofs,
+    open: completedFor !== undefined && nowMs < completedFor + absoluteSeconds * 1000,
+  }
+}
+
 export const setFactors = (session: unknown, factors: Factors): void => {
   ;(session as FactoredSession).factors = factors
 }
@@ -61,7 +80,7 @@ const bound = <T extends { sub: string }>(result: T | undefined, sub: string): T
 /**
  * Each kind of result and what it adds to the proofs. A new sign-in of the same person in the same
  * session keeps earlier factors: whether they are recent enough is judged request by request. What
- * belonged to that earlier sign-in alone (its new PIN, its device offer) goes.
+ * belonged to that earlier sign-in alone (its new password or PIN, its device offer) goes.
  */
 const STEPS_PROVE: ((results: StepResults, sub: string, proofs: Proofs) => Proofs)[] = [
   ({ login }, sub, proofs) => {
@@ -90,6 +109,12 @@ const STEPS_PROVE: ((results: StepResults, sub: string, proofs: Proofs) => Proof
           pinDefined: later(proofs.pinDefined, defined.atMs),
           ...(defined.counts ? { pin: later(proofs.pin, defined.atMs) } : {}),
         }
+  },
+  (results, sub, proofs) => {
+    const changed = bound(results.change_password, sub)
+    return changed === undefined
+      ? proofs
+      : { ...proofs, passwordChanged: later(proofs.passwordChanged, changed.atMs) }
   },
   (results, sub, { deviceNameVague, ...proofs }) => {
     const device = bound(results.device, sub)
@@ -126,7 +151,11 @@ export const mergeFactors = (stored: Factors, incoming: Factors): Factors => {
       pin: newest('pin'),
       passcode: newest('passcode'),
       ...(sameSignIn
-        ? { pinDefined: newest('pinDefined'), deviceOffered: newest('deviceOffered') }
+        ? {
+            passwordChanged: newest('passwordChanged'),
+            pinDefined: newest('pinDefined'),
+            deviceOffered: newest('deviceOffered'),
+          }
         : {}),
     },
   }

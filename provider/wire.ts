@@ -1,10 +1,9 @@
 import { createHmac, hkdfSync, randomBytes, randomInt } from 'node:crypto'
-import { createServer, type Server } from 'node:http'
+import type { RequestListener, Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Provider } from 'oidc-provider'
 import pino, { type Logger } from 'pino'
 import { purgeDevices } from '../accounts/devices.ts'
-import { AppError } from '../accounts/errors.ts'
 import { createHashQueue } from '../accounts/hash_queue.ts'
 import { createHasher, type MeasuredHasher } from '../accounts/hasher.ts'
 import type { Clock, Deps, Random } from '../accounts/ports.ts'
@@ -20,7 +19,10 @@ import { pinHost, useMiddleware } from './http.ts'
 import { dropInteractionCookies } from './interaction_cookie.ts'
 import { assertKeyChecks, type Keys, loadKeys } from './keys.ts'
 import { auditEvents } from './op_events.ts'
-import { factorsOf, installFactors, mergeSessions } from './session_factors.ts'
+import { restrictPushedRequests } from './pushed_requests.ts'
+import { repeat } from './repeat.ts'
+import { closeServer, createHttpServer, listen } from './server.ts'
+import { factorsOf, installFactors, mergeSessions, provedIn } from './session_factors.ts'
 import type { Settings } from './settings.ts'
 
 export interface Overrides {
@@ -33,8 +35,10 @@ export const systemRandom: Random = {
   below: (below) => randomInt(below),
 }
 
-/** Places of one browser or network in the hashing queue; a whole school may stand behind one. */
-const QUEUE_SHARE_OF_ONE_KEY = 0.75
+/** Places of one network in the hashing queue; a whole school may stand behind one. */
+const QUEUE_SHARE_OF_ONE_NETWORK = 0.75
+/** Places of one person on browsers of theirs: several tabs and devices, and no flood. */
+const QUEUE_PLACES_OF_ONE_PERSON = 16
 
 /** Keyed hashes that may be stored or shown where the text itself must not; one key a purpose. */
 const digestWith = (key: Uint8Array): Deps['digest'] => {
@@ -73,7 +77,8 @@ export const openCore = async (settings: Settings, overrides: Overrides = {}): P
     queue: createHashQueue({
       concurrency,
       queueMax: queue_max,
-      perKeyMax: Math.ceil(queue_max * QUEUE_SHARE_OF_ONE_KEY),
+      perKeyMax: Math.ceil(queue_max * QUEUE_SHARE_OF_ONE_NETWORK),
+      knownPerKeyMax: QUEUE_PLACES_OF_ONE_PERSON,
       clock: () => performance.now(),
     }),
     parameters: { memoryKib: memory_kib, iterations, parallelism },
@@ -112,7 +117,7 @@ const siteOf = (settings: Settings, core: Core, provider: Provider): Site => {
       timeZone: settings.time_zone,
     }),
     decide: createDecide(core.deps, rulesOf),
-    proofsOf: (session) => factorsOf(session)?.proofs ?? {},
+    provedIn: (session) => provedIn(session, core.deps.clock()),
     isOpen: (session) => factorsOf(session)?.completedFor !== undefined,
     applications: tilesOf(settings.applications),
     portalClientId: PORTAL_CLIENT_ID,
@@ -143,6 +148,7 @@ const createOp = (settings: Settings, core: Core, log: Logger, isStopping: () =>
   provider.proxy = true // `pinHost` has replaced what a proxy may say.
   installFactors(provider)
   dropInteractionCookies(provider)
+  restrictPushedRequests(provider, op.replayUnique)
   // The OP's own is find, then save: two at once would both be unique.
   Object.defineProperty(provider.ReplayDetection, 'unique', { value: op.replayUnique })
   const site = siteOf(settings, core, provider)
@@ -173,37 +179,7 @@ export interface Gateway {
   stop(): Promise<void>
 }
 
-const PURGE_EVERY_MS = 60_000
-const STOP_GRACE_MS = 10_000
-
-/** Why an address cannot be listened at, by the system's code. */
-const LISTEN_FAULTS: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'is in use: another gateway or another program listens there',
-  EADDRNOTAVAIL: 'is no address of this machine',
-  EACCES: 'needs rights that this user does not have',
-}
-
-const listen = (server: Server, { host, port }: Settings['listen']): Promise<AddressInfo> =>
-  new Promise((resolve, reject) => {
-    const refuse = (cause: NodeJS.ErrnoException): void => {
-      const why = LISTEN_FAULTS[cause.code ?? ''] ?? `cannot be listened at: ${cause.message}`
-      reject(new AppError('unavailable', `${host}:${port} ${why} (setting: listen)`, { cause }))
-    }
-    server.once('error', refuse)
-    server.listen(port, host, () => {
-      server.off('error', refuse)
-      resolve(server.address() as AddressInfo)
-    })
-  })
-
-const closeServer = (server: Server): Promise<void> =>
-  new Promise((resolve) => {
-    const impatient = setTimeout(() => server.closeAllConnections(), STOP_GRACE_MS)
-    server.close(() => {
-      clearTimeout(impatient)
-      resolve()
-    })
-  })
+const PURGE_PAUSE_MS = 60_000
 
 /** Starts serving. Throws `AppError` for keys or a database that do not fit. */
 export const startGateway = async (
@@ -216,23 +192,23 @@ export const startGateway = async (
   const provider = createOp(settings, core, log, () => stopping)
   const handle = provider.callback()
   const issuer = new URL(settings.issuer)
-  const server = createServer((request, response) => {
+  const serve: RequestListener = (request, response) => {
     pinHost(request, issuer)
-    // A connection would be kept for its next request, and we for it.
-    response.once('finish', () => stopping && request.socket.end())
     void handle(request, response)
-  })
+  }
+  const server = createHttpServer(serve, () => stopping)
   const address = await listen(server, settings.listen).catch(async (error: unknown) => {
     await core.close()
     throw error
   })
-  const purge = setInterval(() => {
-    core.opened
-      .purge(core.deps.clock())
-      .then(() => purgeDevices(core.deps))
-      .catch((error: unknown) => log.error({ err: error }, 'purge failed'))
-  }, PURGE_EVERY_MS)
-  purge.unref()
+  const purge = repeat(PURGE_PAUSE_MS, async () => {
+    try {
+      await core.opened.purge(core.deps.clock())
+      await purgeDevices(core.deps)
+    } catch (error) {
+      log[stopping ? 'debug' : 'error']({ err: error }, 'purge failed')
+    }
+  })
   log.info({ issuer: settings.issuer, host: address.address, port: address.port }, 'ready')
   return {
     core,
@@ -240,7 +216,7 @@ export const startGateway = async (
     address,
     stop: async () => {
       stopping = true
-      clearInterval(purge)
+      purge.stop()
       await closeServer(server)
       await core.close()
     },

@@ -6,8 +6,9 @@ import { LOCALES } from '../views/i18n.ts'
 import type { Locale } from '../views/pages.ts'
 import { createRenderer } from '../views/render.ts'
 import { contrast, themeCss } from '../views/theme.ts'
-import { openBrowser, openGallery } from './fixtures/gallery.ts'
+import { openGallery } from './fixtures/gallery.ts'
 import { CONTINUE, frameOf, LOGOUT_AUTO, SAMPLES, type Sample, SCHOOL } from './fixtures/pages.ts'
+import { startChromium } from './support/chromium.ts'
 
 const PAGE_BYTES_MAX = 50_000
 /** Samples that differ from another one in their words only are looked at once for barriers. */
@@ -35,7 +36,9 @@ describe('every page, in both languages', () => {
     expect(text).toContain(`<html lang="${sample.locale}">`)
     expect(text).toMatch(/<title>[^<]+ – Collège et lycée/)
     expect(text.match(/<h1>/g)).toHaveLength(1)
-    expect(text.match(/<main class="card" data-step="[a-z_]+">/g)).toHaveLength(1)
+    expect(
+      text.match(/<main class="card" data-step="[a-z_]+" id="main" tabindex="-1">/g),
+    ).toHaveLength(1)
     expect(text).not.toMatch(/undefined|\[object|NaN|\{\w+\}/)
   })
 
@@ -124,7 +127,7 @@ describe('in a browser', () => {
   let browser: Browser
   beforeAll(async () => {
     gallery = await openGallery()
-    browser = await openBrowser()
+    browser = await startChromium()
   })
   afterAll(async () => {
     await browser?.close()
@@ -136,7 +139,10 @@ describe('in a browser', () => {
     const context = await browser.newContext(options)
     const page = await context.newPage()
     page.on('pageerror', (error) => complaints.push(error.message))
-    page.on('console', (line) => line.type() === 'error' && complaints.push(line.text()))
+    page.on('console', (line) => {
+      const text = line.text()
+      if (line.type() === 'error' || /autofocus/i.test(text)) complaints.push(text)
+    })
     await page.goto(gallery.origin + path)
     return page
   }
@@ -343,12 +349,40 @@ describe('in a browser', () => {
 
   it('what went wrong takes the focus and leads to the field', async () => {
     const page = await open('/en/login_empty')
-    expect(await page.evaluate('document.activeElement.getAttribute("aria-labelledby")')).toBe(
-      'error-title',
-    )
+    const summary = page.getByRole('group', { name: 'Please check' })
+    await summary.and(page.locator(':focus')).waitFor()
     await page.keyboard.press('Tab')
     await page.keyboard.press('Enter')
     expect(await page.evaluate('document.activeElement.id')).toBe('identifier')
+    await page.context().close()
+  })
+
+  it('each line of what went wrong names its field', async () => {
+    const page = await open('/en/login_empty')
+    expect(await page.locator('.notice-error li').allInnerTexts()).toEqual([
+      'Type your identifier.',
+      'Type your password or your passcode.',
+    ])
+    await page.context().close()
+  })
+
+  it.each([
+    ['define_pin', ''], // A choice stands above the field.
+    ['pin', 'pin'],
+    ['device_vague', 'device_name'],
+  ])('the page %s begins at %j', async (name, field) => {
+    const page = await open(`/en/${name}`)
+    await page.evaluate('new Promise((seen) => requestAnimationFrame(() => setTimeout(seen)))')
+    expect(await page.evaluate('document.activeElement.id')).toBe(field)
+    await page.context().close()
+  })
+
+  it('the keyboard may go past what stands above the page', async () => {
+    const page = await open('/en/portal')
+    await page.keyboard.press('Tab')
+    await page.keyboard.press('Enter')
+    await page.keyboard.press('Tab')
+    expect(await page.evaluate('document.activeElement.className')).toBe('application')
     await page.context().close()
   })
 

@@ -83,6 +83,36 @@ describe('while strangers flood the gateway with sign-ins', () => {
     },
   )
 
+  it('with cookies that one pupil collected, a person on a known browser gets in at the first try', async () => {
+    const browser = await knownBrowser('david')
+    await school.person({ identifier: 'pupil', userType: 'student', protection: 'none' })
+    const jars: Browser[] = []
+    for (let nth = 0; nth < 3 * QUEUE; nth += 1) {
+      const one = school.browser({ address: '203.0.113.1' })
+      await application.start(one)
+      await one.submit({ identifier: 'pupil', password: PASSWORD })
+      expect(one.view.step).toBe('callback')
+      await one.forget('vestibule_session')
+      await application.start(one)
+      jars.push(one)
+    }
+    await application.start(browser)
+    const answers = Promise.all(
+      Array.from({ length: JUNK }, (_, nth) => {
+        const one = jars[nth % jars.length] as Browser
+        const form = one.view.html.querySelector('main form')
+        const csrf = form?.querySelector('[name=csrf]')?.getAttribute('value') ?? ''
+        const fields = { csrf, identifier: `nobody.${nth}`, password: `wrong ${nth}` }
+        const tab = createBrowser(school.issuer, { address: '203.0.113.1', jar: one.jar })
+        return tab.post(form?.getAttribute('action') ?? '', fields)
+      }),
+    )
+    await browser.submit({ identifier: 'david', password: PASSWORD })
+    expect(browser.view.step).toBe('callback')
+    const statuses = (await answers).map(({ status }) => status)
+    expect(statuses.filter((status) => status === 503).length).toBeGreaterThan(0)
+  })
+
   it('who is told to come back was not counted, and nothing was written for them', async () => {
     const { audit } = school.gateway.core.deps.store
     const refusals = async () => (await audit.list({ act: 'login_refused' }, 100_000)).length

@@ -2,8 +2,9 @@ import { mkdirSync, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Browser } from 'playwright-core'
-import { openBrowser, openGallery } from '../test/fixtures/gallery.ts'
+import { openGallery } from '../test/fixtures/gallery.ts'
 import { SAMPLES } from '../test/fixtures/pages.ts'
+import { startChromium } from '../test/support/chromium.ts'
 
 /**
  * Pictures of every page, to be looked at: phone and desktop, French and English, some in the dark.
@@ -31,7 +32,7 @@ async function shoot(browser: Browser, origin: string, shot: (typeof SHOTS)[numb
 
 mkdirSync(folder, { recursive: true })
 const gallery = await openGallery()
-const browser = await openBrowser()
+const browser = await startChromium()
 await Promise.all(SHOTS.map((shot) => shoot(browser, gallery.origin, shot)))
 await browser.close()
 await gallery.close()

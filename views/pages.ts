@@ -105,9 +105,11 @@ export const NOTICE_CODES = [
   'device_forgotten_copied', // a copy of this device's cookie was in use elsewhere
   'pin_defined',
   'pin_reset',
+  'pin_wrong', // the first of a day, on a device that is not one of theirs
   'pin_blocked',
   'new_connection',
   'password_changed',
+  'protection_chosen', // at the first connection: something else than a PIN
 ] as const
 
 /** Something the person should know. `at` is an ISO 8601 instant. */

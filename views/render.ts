@@ -15,6 +15,8 @@ export interface RendererOptions {
   readonly assetsPath?: string | undefined
   /** IANA zone in which times are written. Default: the machine's. */
   readonly timeZone?: string | undefined
+  /** How long each page of a sign-in may stay open, as people are told. Default 15. */
+  readonly signInMinutes?: number | undefined
 }
 
 export interface Renderer {
@@ -42,6 +44,23 @@ const STEPS: Readonly<Record<PageName, string>> = {
   help_cookies: 'help_cookies',
 }
 
+const SIGN_IN_MINUTES = 15
+
+/**
+ * Fields whose emptiness has words of its own: a list that says "Fill in this field." twice names
+ * neither (WCAG 2.2, 2.4.4 and 3.3.1).
+ */
+const NAMED_WHEN_EMPTY: readonly string[] = [
+  'identifier',
+  'password',
+  'pin',
+  'new_pin',
+  'confirm_pin',
+  'current_password',
+  'new_password',
+  'confirm_password',
+]
+
 /** Errors that say more when this parameter is given: the text is then `<code>_<parameter>`. */
 const RICHER_ERRORS: Readonly<Record<string, string>> = { pin_wrong: 'left' }
 
@@ -68,6 +87,7 @@ export function createRenderer(options: RendererOptions): Renderer {
         locale: frame.locale,
         languages: frame.languages,
         school: options.school,
+        signInMinutes: options.signInMinutes ?? SIGN_IN_MINUTES,
         errors: 'errors' in model ? model.errors : [],
       })
     },
@@ -119,8 +139,13 @@ function createWords(locale: Locale, timeZone: string | undefined) {
   }
 }
 
-function errorText(t: Translate, { code, params = {} }: FormError): string {
+function errorText(t: Translate, { code, field = '', params = {} }: FormError): string {
+  if (code === 'field_required' && NAMED_WHEN_EMPTY.includes(field)) {
+    return t(`form.required.${field}`)
+  }
   const richer = RICHER_ERRORS[code]
   const given: MessageParams = params
+  if (code === 'pin_format' && given['min'] === given['max'])
+    return t('errors.pin_format_exact', given)
   return t(`errors.${richer && richer in given ? `${code}_${richer}` : code}`, given)
 }

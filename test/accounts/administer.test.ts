@@ -105,6 +105,12 @@ describe('an administrator', () => {
     expect(pinState((await office.person('camille')).pin)).toBe('generated')
   })
 
+  it('resets the PIN of somebody who had chosen to do without: it is asked from then on', async () => {
+    await office.core.deps.store.accounts.setProtection(sub, 'none')
+    expect(await resetPin(office.core.deps, endEverything, sub, BY)).toMatchObject({ ok: true })
+    expect((await office.person('camille')).protection).toBe('pin')
+  })
+
   it('gives the PIN the length of the policy, and none where it offers none', async () => {
     const { policies } = office.core.deps.store
     const apply = (id: string, teacher: object): Promise<void> =>

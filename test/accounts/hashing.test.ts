@@ -21,12 +21,19 @@ interface Limits {
   concurrency?: number
   queueMax?: number
   perKeyMax?: number
+  knownPerKeyMax?: number
 }
 
 /** A queue whose works end when the test says so, and a record of what happened in it. */
-function bench({ concurrency = 1, queueMax = 1000, perKeyMax = 1000 }: Limits = {}) {
+function bench({
+  concurrency = 1,
+  queueMax = 1000,
+  perKeyMax = 1000,
+  knownPerKeyMax = perKeyMax,
+}: Limits = {}) {
   let nowMs = 0
-  const queue = createHashQueue({ concurrency, queueMax, perKeyMax, clock: () => nowMs })
+  const limits = { concurrency, queueMax, perKeyMax, knownPerKeyMax }
+  const queue = createHashQueue({ ...limits, clock: () => nowMs })
   const started: string[] = []
   const done: string[] = []
   const refused: { name: string; error: unknown }[] = []
@@ -136,6 +143,15 @@ describe('the hashing queue', () => {
     expect(busy(queue, home('family'))).toBeUndefined()
   })
 
+  it('has a few places for each person on browsers of theirs, and many for a network', () => {
+    const { ask, queue } = bench({ perKeyMax: 300, knownPerKeyMax: 16 })
+    for (let i = 0; i < 17; i += 1) ask(browser('anne'), `anne ${i}`)
+    for (let i = 0; i < 17; i += 1) ask(home('school'), `pupil ${i}`)
+    expect(busy(queue, browser('anne'))?.code).toBe('busy')
+    expect(busy(queue, browser('bruno'))).toBeUndefined()
+    expect(busy(queue, home('school'))).toBeUndefined()
+  })
+
   it('takes in a whole school behind one address', async () => {
     const { ask, drain, done, refused } = bench({ concurrency: 2, queueMax: 400, perKeyMax: 300 })
     for (let i = 0; i < 302; i += 1) ask(home('school'), `pupil ${i}`)
@@ -219,6 +235,7 @@ describe('the hashing queue', () => {
     { concurrency: 0 },
     { queueMax: 0 },
     { perKeyMax: 0 },
+    { knownPerKeyMax: 0 },
     { concurrency: 1.5 },
     { queueMax: Number.NaN },
   ])('is not made with limits that let nothing through: %j', (limits) => {
@@ -282,6 +299,7 @@ describe('whatever comes to the hashing queue', () => {
     concurrency: fc.integer({ min: 1, max: 4 }),
     queueMax: fc.integer({ min: 1, max: 12 }),
     perKeyMax: fc.integer({ min: 1, max: 5 }),
+    knownPerKeyMax: fc.integer({ min: 1, max: 5 }),
   })
 
   it('keeps its limits, and never idles while somebody waits', async () => {
@@ -289,7 +307,8 @@ describe('whatever comes to the hashing queue', () => {
       fc.asyncProperty(limits, steps, async (limit, day) => {
         const { asked, isRefused, loads } = await live(day, limit)
         for (const a of asked) {
-          expect(isRefused(a)).toBe(a.inLane >= limit.queueMax || a.ofKey >= limit.perKeyMax)
+          const ofKeyMax = a.place.known ? limit.knownPerKeyMax : limit.perKeyMax
+          expect(isRefused(a)).toBe(a.inLane >= limit.queueMax || a.ofKey >= ofKeyMax)
         }
         for (const load of loads) {
           expect(load.running).toBeLessThanOrEqual(limit.concurrency)
@@ -315,7 +334,7 @@ describe('whatever comes to the hashing queue', () => {
   })
 
   it('lets nobody be passed twice by the same key of their lane', async () => {
-    const unlimited = { concurrency: 1, queueMax: 1000, perKeyMax: 1000 }
+    const unlimited = { concurrency: 1, queueMax: 1000, perKeyMax: 1000, knownPerKeyMax: 1000 }
     await fc.assert(
       fc.asyncProperty(steps, async (day) => {
         const { accepted, started } = await live(day, unlimited)
@@ -332,7 +351,7 @@ describe('whatever comes to the hashing queue', () => {
   })
 
   it('lets nobody first of their key wait for more than their share of turns', async () => {
-    const unlimited = { concurrency: 1, queueMax: 1000, perKeyMax: 1000 }
+    const unlimited = { concurrency: 1, queueMax: 1000, perKeyMax: 1000, knownPerKeyMax: 1000 }
     await fc.assert(
       fc.asyncProperty(steps, async (day) => {
         const { accepted, started } = await live(day, unlimited)

@@ -19,7 +19,15 @@ const people = (...lines: string[]): string => csv(HEADER, ...lines)
 
 const LEA = 'E1,lea.martin,student,Léa,Martin'
 const ALI = 'E2,ali.benali,student,Ali,Benali'
-const NOTHING = { added: 0, changed: 0, unchanged: 0, rejected: 0, left: 0, disabled: 0 }
+const NOTHING = {
+  added: 0,
+  changed: 0,
+  unchanged: 0,
+  rejected: 0,
+  left: 0,
+  moved: 0,
+  disabled: 0,
+}
 
 const reasons = (events: { outcome: string }[]): string[] =>
   events.flatMap((event) =>
@@ -299,6 +307,24 @@ describe('an initial password', () => {
     expect((await office.person('lea.martin')).password?.setAt).toBe(office.now())
   })
 
+  it('ends the sessions when it replaces another, and only then', async () => {
+    const first = await office.import(initial(LEA, 'first-1'))
+    const before = await office.person('lea.martin')
+    expect([first.ended, before.validAfter]).toEqual([[], 0])
+    office.later(1000)
+    const dry = await office.import(initial(LEA, 'other-2'), { dryRun: true })
+    const same = await office.import(initial(LEA, 'first-1'))
+    expect([dry.ended, same.ended]).toEqual([[], []])
+    expect((await office.person('lea.martin')).validAfter).toBe(0)
+    const { ended } = await office.import(initial(LEA, 'other-2'))
+    expect(ended).toEqual([before.sub])
+    expect((await office.person('lea.martin')).validAfter).toBe(office.now())
+    const entries = (await office.audit()).filter(({ act }) => act === 'sessions_ended')
+    expect(entries).toMatchObject([
+      { actor: 'cli:office', sub: before.sub, detail: { why: 'password_imported' } },
+    ])
+  })
+
   it('never replaces the one that the person chose, or that the school handed out', async () => {
     await office.import(initial(LEA, 'first-1'))
     await choosePassword('lea.martin', 'Tilleul-Papier-27')
@@ -375,7 +401,7 @@ describe('people who left', () => {
       csv(
         header,
         `${LEA},0440001A`,
-        `${ALI},0440001A|0440002B`,
+        `${ALI},0440001A`,
         'E3,eve,student,Eve,Roy,0440002B',
         'E4,max,teacher,Max,Roy,0440001A',
         ',no.id,student,No,Id,0440001A',
@@ -406,6 +432,42 @@ describe('people who left', () => {
     expect(ended).toEqual([ali.sub])
   })
 
+  it('are only taken out of the establishment when they are in another one too', async () => {
+    await office.import(csv(header, `${ALI},0440001A|0440002B`))
+    const { sub, validAfter } = await office.person('ali.benali')
+    const file = csv(header, `${LEA},0440001A`)
+    const dry = await office.import(file, { ...scope, dryRun: true })
+    expect(dry.report).toMatchObject({ left: 0, moved: 1 })
+    expect((await office.person('ali.benali')).establishments).toHaveLength(2)
+    const { report, events, ended } = await office.import(file, scope)
+    expect(report).toMatchObject({ ...NOTHING, unchanged: 1, moved: 1 })
+    expect(events.at(-1)).toEqual({
+      outcome: 'moved',
+      line: null,
+      identifier: 'ali.benali',
+      establishments: ['0440002B'],
+    })
+    expect(await office.person('ali.benali')).toMatchObject({
+      establishments: ['0440002B'],
+      disabledAt: null,
+      validAfter,
+    })
+    expect([ended, await disabled()]).toEqual([[], []])
+    const [last] = (await office.audit()).filter((entry) => entry.sub === sub)
+    expect(last).toMatchObject({
+      act: 'person_changed',
+      actor: 'cli:office',
+      detail: { columns: 'establishments', left: '0440001A' },
+    })
+    // Then the other school misses them as well.
+    const other = csv(header, 'E3,eve,student,Eve,Roy,0440002B')
+    const { report: next } = await office.import(other, {
+      leavers: { establishment: '0440002B', userType: 'student' },
+    })
+    expect(next).toMatchObject({ left: 1, moved: 0 })
+    expect(await disabled()).toEqual(['ali.benali'])
+  })
+
   it('are not those whose line was rejected', async () => {
     const { report } = await office.import(
       csv(header, `${LEA},0440001A`, 'E2,ali.benali,student,,Benali,0440001A'),
@@ -427,9 +489,7 @@ describe('people who left', () => {
 
   it('stay disabled when they are named again, and the report says so', async () => {
     await office.import(csv(header, `${LEA},0440001A`), scope)
-    const { report } = await office.import(
-      csv(header, `${LEA},0440001A`, `${ALI},0440001A|0440002B`),
-    )
+    const { report } = await office.import(csv(header, `${LEA},0440001A`, `${ALI},0440001A`))
     expect(report).toMatchObject({ unchanged: 2, disabled: 1 })
     expect(await disabled()).toEqual(['ali.benali'])
   })

@@ -137,7 +137,7 @@ describe('the device cookie', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.boolean(), { minLength: 2, maxLength: 16 }), async (turns) => {
         const start = mint()
-        await devices.newBrowser(start, NOW)
+        await devices.use(null, start, NOW)
         const jars = { thief: start.tokenHash, owner: start.tokenHash }
         const kinds: string[] = []
         const whose = turns.map((turn) => (turn ? 'thief' : 'owner'))
@@ -152,6 +152,77 @@ describe('the device cookie', () => {
         expect(kinds.includes('stale') || !(twice('thief') && twice('owner'))).toBe(true)
       }),
       { numRuns: 60 },
+    )
+  })
+})
+
+describe('the device cookie, when a device is added', () => {
+  const renew = async (devices: DeviceStore, cookie: string | null, mint = createMint()) => {
+    const next = mint()
+    return { cookie: next.tokenHash, browserId: await devices.renew(cookie, next, NOW) }
+  }
+
+  it('is a new one, and no other value of the browser is good any more', async () => {
+    const { devices, signIn } = await server()
+    const { cookie: first, browserId } = await signIn(null)
+    const { cookie: second } = await signIn(first)
+    const { cookie: third } = await signIn(second)
+    const { cookie: lost } = await signIn(second)
+    const next = { tokenHash: 'next', browserId: 'unused' }
+    expect(await devices.renew(third, next, NOW)).toBe(browserId)
+    for (const each of [first, second, third, lost]) {
+      expect(await devices.present(each ?? '')).toEqual({ kind: 'stale', browserId })
+    }
+    expect(await devices.present('next')).toEqual({ kind: 'known', browserId })
+  })
+
+  it('makes a browser of its own of none, of one nobody knows and of a stale copy', async () => {
+    const { devices, signIn } = await server()
+    const { cookie: owners, browserId } = await signIn(null)
+    const { cookie: current } = await renew(devices, owners, () => ({
+      tokenHash: 'current',
+      browserId: 'unused',
+    }))
+    for (const [index, each] of [null, 'invented', owners].entries()) {
+      const next = { tokenHash: `n${index}`, browserId: `new-${index}` }
+      expect(await devices.renew(each, next, NOW)).toBe(`new-${index}`)
+      expect(await devices.present(`n${index}`)).toEqual({
+        kind: 'known',
+        browserId: `new-${index}`,
+      })
+    }
+    expect(await devices.present(current)).toEqual({ kind: 'known', browserId })
+  })
+
+  it('is worth nothing to whoever shared it before, whatever each had done with it', async () => {
+    const { store } = await temporaryStore()
+    const mint = createMint()
+    const play = async (devices: DeviceStore, turns: readonly boolean[]) => {
+      const start = mint()
+      await devices.use(null, start, NOW)
+      const jars = { thief: start.tokenHash, owner: start.tokenHash }
+      const stolen = [start.tokenHash]
+      for (const turn of turns) {
+        const who = turn ? 'thief' : 'owner'
+        const next = mint()
+        if ((await devices.use(jars[who], next, NOW)).kind === 'known') {
+          jars[who] = next.tokenHash
+          stolen.push(next.tokenHash) // The thief may look at the owner's too, until then.
+        }
+      }
+      const { cookie, browserId } = await renew(devices, jars.owner, mint)
+      for (const each of stolen) {
+        const presented = await devices.present(each)
+        expect(presented.kind === 'known' && presented.browserId === browserId).toBe(false)
+      }
+      // And what the owner does from then on works as ever.
+      expect((await devices.use(cookie, mint(), NOW)).kind).toBe('known')
+    }
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.boolean(), { maxLength: 12 }), (turns) =>
+        store.transact(({ devices }) => play(devices, turns)),
+      ),
+      { numRuns: 100 },
     )
   })
 })
@@ -241,8 +312,8 @@ describe('devices', () => {
     const { devices } = store
     await devices.add(device('1', { addedAt: NOW - 1 }))
     await devices.add(device('2'))
-    await devices.newBrowser({ tokenHash: 'old', browserId: 'a' }, NOW - 2)
-    await devices.newBrowser({ tokenHash: 'used', browserId: 'b' }, NOW - 2)
+    await devices.use(null, { tokenHash: 'old', browserId: 'a' }, NOW - 2)
+    await devices.use(null, { tokenHash: 'used', browserId: 'b' }, NOW - 2)
     await devices.use('used', { tokenHash: 'next', browserId: 'c' }, NOW)
     expect(await devices.purge({ cookiesMs: NOW, devicesMs: NOW })).toBe(1)
     expect((await devices.list('lea')).map(({ id }) => id)).toEqual(['2'])

@@ -5,6 +5,8 @@ import {
   FADE_MS,
   FIRST_DELAY_MS,
   FREE_TRIES,
+  NETWORK_FAILURES_MAX,
+  NETWORK_WINDOW_MS,
 } from '../../policies/lockout.ts'
 import { NOW, person } from './record.ts'
 import { temporaryStore } from './temporary.ts'
@@ -78,6 +80,16 @@ describe('password tries', () => {
     expect(first?.place).toEqual({ kind: 'network', key: SCHOOL })
   })
 
+  it('know a browser only for whoever succeeded on it', async () => {
+    const { store } = await temporaryStore()
+    const { passwordTries } = store
+    await signIn(store, 'laptop', HOME)
+    await tryOften(store, 1, HOME, NOW, 'tablet')
+    expect(await passwordTries.isKnown('lea', 'laptop')).toBe(true)
+    expect(await passwordTries.isKnown('lea', 'tablet')).toBe(false)
+    expect(await passwordTries.isKnown('noe', 'laptop')).toBe(false)
+  })
+
   it('that succeed clear what their own place caused, and nothing else', async () => {
     const { store } = await temporaryStore()
     await signIn(store, 'laptop', HOME)
@@ -129,6 +141,50 @@ describe('password tries', () => {
       await store.passwordTries.succeed('lea', place, 'laptop', place.key, NOW)
     }
     expect(admittedOf(await tryOften(store, 1, SCHOOL))).toBe(1)
+  })
+
+  /** One wrong password on many people, from one network. */
+  const spray = async ({ passwordTries }: Store, times: number, network: string, nowMs = NOW) => {
+    const admissions: Admission[] = []
+    for (let index = 0; index < times; index += 1) {
+      admissions.push(await passwordTries.begin(`pupil ${index}`, null, network, nowMs))
+    }
+    return admissions
+  }
+
+  it('on many people from one network are limited, but for those who signed in there', async () => {
+    const { store } = await temporaryStore()
+    await signIn(store, 'laptop', HOME)
+    await store.passwordTries.succeed('noe', { kind: 'network', key: SCHOOL }, 'pc', SCHOOL, NOW)
+    const sprayed = await spray(store, NETWORK_FAILURES_MAX + 200, SCHOOL)
+    expect(admittedOf(sprayed)).toBe(NETWORK_FAILURES_MAX)
+    expect(sprayed.at(-1)).toEqual({
+      admitted: false,
+      place: { kind: 'network', key: SCHOOL },
+      why: 'network_refused',
+    })
+    expect(admittedOf(await tryOften(store, 1, SCHOOL))).toBe(0)
+    expect(admittedOf(await tryOften(store, 1, SCHOOL, NOW, 'laptop'))).toBe(1)
+    expect((await store.passwordTries.begin('noe', null, SCHOOL, NOW)).admitted).toBe(true)
+    expect(admittedOf(await tryOften(store, 1, '203.0.113.0/24'))).toBe(1)
+    expect(admittedOf(await tryOften(store, 1, SCHOOL, NOW + NETWORK_WINDOW_MS))).toBe(1)
+  })
+
+  it('on many people in parallel are admitted no more often', async () => {
+    const { store } = await temporaryStore()
+    await spray(store, NETWORK_FAILURES_MAX - 10, SCHOOL)
+    const more = Array.from({ length: 40 }, (_, index) =>
+      store.passwordTries.begin(`teacher ${index}`, null, SCHOOL, NOW),
+    )
+    expect(admittedOf(await Promise.all(more))).toBe(10)
+  })
+
+  it('refused for the network are not counted: it opens again an hour later', async () => {
+    const { store } = await temporaryStore()
+    await spray(store, NETWORK_FAILURES_MAX, SCHOOL)
+    await spray(store, 100, SCHOOL, NOW + NETWORK_WINDOW_MS - 1)
+    const again = await spray(store, 100, SCHOOL, NOW + NETWORK_WINDOW_MS)
+    expect(admittedOf(again)).toBe(100)
   })
 
   it('remember where somebody succeeded when the failures are forgotten', async () => {
@@ -188,6 +244,16 @@ describe('PIN tries', () => {
     await store.pinTries.clear('lea')
     await store.accounts.setPinBlocked('lea', null)
     expect(await wrong()).toEqual({ blocked: false, left: 2 })
+  })
+
+  it('say when beginning one is what blocks it: the limit was lowered', async () => {
+    const { store, wrong } = await withPupil()
+    await wrong()
+    const refused = { ok: false, reason: 'blocked' }
+    const { pinTries } = store
+    expect(await pinTries.begin('lea', 'a', 1, NOW)).toEqual({ ...refused, blockedNow: true })
+    expect(await pinTries.begin('lea', 'a', 1, NOW)).toEqual({ ...refused, blockedNow: false })
+    expect(await pinTries.begin('lea', 'a', 3, NOW)).toEqual({ ...refused, blockedNow: false })
   })
 
   it('refuse a PIN that an administrator blocked', async () => {

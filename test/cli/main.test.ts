@@ -1,4 +1,7 @@
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { DATABASE_FILE } from '../../adapters/open.ts'
 import { type Office, openOffice } from './office.ts'
 
 let office: Office
@@ -76,5 +79,55 @@ describe('vestibule', () => {
     )
     const nobody = await office.vestibule('audit', 'list', '--identifier', 'max')
     expect([nobody.code, nobody.stderr]).toEqual([1, 'identifier "max": nobody has or had it\n'])
+  })
+
+  it('writes to the audit that it was used, also to read, to try and in vain', async () => {
+    await office.import(PEOPLE)
+    const { sub } = await office.person('lea.martin')
+    const used: [args: string[], whom: string | null, exit: number][] = [
+      [['people', 'show', 'lea.martin'], sub, 0],
+      [['people', 'devices', '--external-id', 'E1', '--json'], sub, 0],
+      [['people', 'unblock', 'lea.martin'], sub, 1],
+      [['people', 'show', 'nobody.such'], null, 1],
+      [['people', 'import', office.file('again.csv', PEOPLE), '--dry-run'], null, 0],
+      [['policy', 'export'], null, 0],
+      [['audit', 'list', '--identifier', 'lea.martin'], sub, 0],
+      [['audit', 'list', '--sub', 'typed-by-hand'], null, 0],
+    ]
+    for (const [args, , exit] of used) {
+      expect((await office.vestibule(...args)).code, args.join(' ')).toBe(exit)
+    }
+    const runs = (await office.audit()).filter(({ act }) => act === 'command_run').reverse()
+    expect(runs.map(({ detail, sub: whom, outcome }) => [detail, whom, outcome])).toEqual(
+      used.map(([[group, verb], whom, exit]) => [
+        { command: `${group} ${verb}`, exit },
+        whom,
+        exit === 0 ? 'done' : 'refused',
+      ]),
+    )
+    expect(runs.every(({ actor }) => /^cli:./.test(actor ?? ''))).toBe(true)
+  })
+
+  it('writes nothing when it is only asked for help, checks a file, or is not understood', async () => {
+    office.file('good.yaml', 'policies: {}')
+    for (const args of [['help'], ['people', 'show', '--help'], ['policy', 'check', 'good.yaml']]) {
+      expect((await office.vestibule(...args)).code).toBe(0)
+    }
+    expect((await office.vestibule('people', 'show')).code).toBe(2)
+    expect(await office.audit()).toEqual([])
+  })
+
+  it('still reads while another process keeps the database, and says what is missing', async () => {
+    await office.import(PEOPLE)
+    const other = new DatabaseSync(join(office.folder, 'data', DATABASE_FILE))
+    other.exec('BEGIN IMMEDIATE')
+    const { code, stdout, stderr } = await office.vestibule('people', 'show', 'lea.martin')
+    other.exec('ROLLBACK')
+    other.close()
+    expect(stdout).toMatch(/^name +Léa Martin$/m)
+    expect([code, stderr]).toEqual([
+      0,
+      'vestibule: this run is not in the audit: another process keeps the database locked\n',
+    ])
   })
 })

@@ -113,6 +113,38 @@ describe('vestibule people import', () => {
     expect(await office.audit()).toEqual([])
   })
 
+  it('prints nothing of a file that a terminal would obey or take for a line of ours', async () => {
+    const identifier = 'eve\nline 9, "root": added\u001b[2K\u009b31m\u2028\u202e\u2066'
+    const path = file(`E9,"${identifier.replaceAll('"', '""')}",student,,Roy,,`)
+    const UNSAFE = /[^\P{Cc}\n]|[\u2028-\u202e\u2066-\u2069]/u
+    const { stdout } = await office.vestibule('people', 'import', path)
+    expect(stdout).not.toMatch(UNSAFE)
+    expect(stdout.trimEnd().split('\n')).toHaveLength(2)
+    expect(stdout).toContain(
+      'line 2, "eve\\u000aline 9, "root": added\\u001b[2K\\u009b31m\\u2028\\u202e\\u2066": rejected',
+    )
+    const json = await office.vestibule('people', 'import', path, '--json')
+    expect(json.stdout).not.toMatch(UNSAFE)
+    expect(JSON.parse(json.stdout).lines[0].identifier).toBe(identifier)
+    const typed = await office.vestibule('people', 'show', identifier)
+    expect(typed.stderr).not.toMatch(UNSAFE)
+    expect(typed.stderr.trimEnd().split('\n')).toHaveLength(1)
+  })
+
+  it('says who left one establishment and stays in another', async () => {
+    await office.vestibule('people', 'import', file(LEA, `${ALI.replace('A,s', 'A|0440002B,s')}`))
+    const { stdout } = await office.vestibule(
+      ...['people', 'import', file(LEA), '--leavers'],
+      ...['--establishment', '0440001A', '--user-type', 'student'],
+    )
+    expect(stdout).toBe(
+      '"ali.benali": left, not disabled, still in 0440002B\n' +
+        '0 added, 0 changed, 1 unchanged, 0 rejected, 0 left\n' +
+        '1 left this establishment and stay in others\n',
+    )
+    expect((await office.person('ali.benali')).disabledAt).toBeNull()
+  })
+
   it('never prints a password', async () => {
     const path = file(LEA, ALI, 'E3,eve,pupil,Eve,Roy,,secret-of-eve', 'E4,max,x,secret-of-max')
     for (const more of [['--details'], ['--json', '--details'], ['--dry-run']]) {
@@ -207,7 +239,7 @@ describe('vestibule people', () => {
 
   it('lists recognised devices, obeying nothing in their names', async () => {
     const { stdout } = await office.vestibule('people', 'devices', 'lea.martin')
-    expect(stdout).toContain('Salle 201\ufffd[31m  Firefox, Windows  192.0.2.0/24')
+    expect(stdout).toContain('Salle 201\\u001b[31m  Firefox, Windows  192.0.2.0/24')
     expect(stdout).not.toContain('\u001b')
   })
 

@@ -5,7 +5,7 @@ import pino from 'pino'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { AuditEntry } from '../../accounts/ports.ts'
 import type { RelyingParty } from '../support/relying_party.ts'
-import { type School, startSchool } from '../support/school.ts'
+import { APPLICATIONS, type School, startSchool } from '../support/school.ts'
 import { enter, postByHand, reopen } from './acts.ts'
 
 /** Each appears nowhere by chance. */
@@ -32,7 +32,10 @@ const log = pino(
 let school: School
 let application: RelyingParty
 beforeAll(async () => {
-  school = await startSchool({}, { log })
+  school = await startSchool(
+    { applications: [...APPLICATIONS, { ...APPLICATIONS[0], client_id: 'library' }] },
+    { log },
+  )
   application = await school.application()
 })
 afterAll(() => school.stop())
@@ -62,6 +65,7 @@ describe('the audit', () => {
       ['pin_right', 'done', 'self'],
       ['device_added', 'done', 'self'],
       ['sign_in_completed', 'done', 'self'],
+      ['application_opened', 'done', 'self'],
     ])
     for (const { network, clientId, atMs, act } of entries) {
       expect([act, network, clientId]).toEqual([act, '203.0.113.0/24', 'ent'])
@@ -69,13 +73,38 @@ describe('the audit', () => {
     }
     expect(entries[0]?.detail).toMatchObject({ why: 'wrong_password' })
     expect(entries[2]?.detail).toEqual({ left: 2 })
-    expect(entries.at(-1)?.detail).toMatchObject({
+    expect(entries.at(-2)?.detail).toMatchObject({
       acr: 'urn:vestibule:acr:pin',
       amr: 'pwd pin',
       recognised: true,
     })
     const browsers = new Set(entries.slice(1, 5).map(({ browserId }) => browserId))
     expect(browsers.size).toBe(1)
+  })
+
+  it('tells each application that is opened in a session, once, and the portal is none', async () => {
+    const { sub } = await school.person({ identifier: 'u.opens', protection: 'none' })
+    const other = await school.application('library')
+    const browser = school.browser({ address: '203.0.113.77' })
+    await enter(application, browser, 'u.opens')
+    await application.start(browser)
+    const tab = await browser.copy()
+    await Promise.all([other.start(browser), other.start(tab)])
+    await browser.open('/')
+    const opened = async () =>
+      (await entriesOf(sub)).filter(({ act }) => act === 'application_opened')
+    expect((await opened()).map(({ clientId, actor }) => [clientId, actor])).toEqual([
+      ['ent', sub],
+      ['library', sub],
+    ])
+    await reopen(browser)
+    await enter(application, browser, 'u.opens')
+    expect((await opened()).at(-1)).toMatchObject({
+      clientId: 'ent',
+      outcome: 'done',
+      network: '203.0.113.0/24',
+    })
+    expect(await opened()).toHaveLength(3)
   })
 
   it('tells failures of identifiers that nobody has, without the identifier', async () => {

@@ -174,6 +174,51 @@ describe('several people on one browser', () => {
   })
 })
 
+describe('whoever copied the cookie before the device was added', () => {
+  it('is asked for the PIN, password and all, while the owner’s own browser is recognised', async () => {
+    await school.person({ identifier: 'y.pupil', userType: 'student', protection: 'none' })
+    const { sub } = await school.person({ identifier: 'y.teacher', pin: PIN })
+    const shared = school.browser()
+    expect((await enter(application, shared, 'y.pupil')).step).toBe('callback')
+    const planted = await shared.copy()
+    await reopen(shared)
+    await enter(application, shared, 'y.teacher')
+    const halfWay = await shared.copy()
+    await shared.submit({ pin: PIN, remember_device: 'yes', device_name: 'Room 201' })
+    expect(shared.view.step).toBe('callback')
+
+    expect(await again(planted, 'y.teacher')).toBe('pin')
+    expect(await again(shared, 'y.teacher')).toBe('callback')
+    expect(await again(halfWay, 'y.teacher')).toBe('pin')
+    // Both copies were used as if they were the owner's; it is the owner's that goes on.
+    expect(await noticesOf(school, sub)).toContain('device_added')
+  })
+
+  it('nor is it worth anything that the pupil had gone on with it before', async () => {
+    await school.person({ identifier: 'y.pupil.on', userType: 'student', protection: 'none' })
+    await school.person({ identifier: 'y.teacher.on', pin: PIN })
+    const shared = school.browser()
+    await enter(application, shared, 'y.pupil.on')
+    const planted = await shared.copy()
+    await reopen(shared)
+    await enter(application, shared, 'y.teacher.on')
+    expect(await again(planted, 'y.pupil.on')).toBe('callback') // A value minted on the copy.
+    await shared.submit({ pin: PIN, remember_device: 'yes', device_name: 'Room 201' })
+    expect(await again(planted, 'y.teacher.on')).toBe('pin')
+    expect(await again(shared, 'y.teacher.on')).toBe('callback')
+  })
+
+  it('may lose the answer with the new cookie: that costs one PIN', async () => {
+    await school.person({ identifier: 'y.lost', pin: PIN })
+    const browser = school.browser()
+    await enter(application, browser, 'y.lost')
+    await postByHand(browser, { pin: PIN, remember_device: 'yes', device_name: 'Room 201' })
+    expect(await again(browser, 'y.lost')).toBe('pin')
+    await browser.submit({ pin: PIN, remember_device: 'yes', device_name: 'Room 201' })
+    expect(await again(browser, 'y.lost')).toBe('callback')
+  })
+})
+
 describe('recognition ends', () => {
   it('30 days after it began, however often the device was used', async () => {
     await school.person({ identifier: 'e.thirty', pin: PIN })

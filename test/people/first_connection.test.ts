@@ -38,6 +38,7 @@ describe('at the first connection a person', () => {
     expect((await application.finish(browser)).claims['acr']).toBe('urn:vestibule:acr:password')
     expect((await school.account('first.notified')).protection).toBe('notification')
     expect(await acts(school, sub)).toContain('protection_chosen')
+    expect(await noticesOf(school, sub)).toEqual(['protection_chosen', 'new_connection'])
 
     const another = school.browser()
     await enter(application, another, 'first.notified')
@@ -45,12 +46,21 @@ describe('at the first connection a person', () => {
   })
 
   it('who chooses no additional security goes straight on, and is asked nothing later', async () => {
-    await school.person({ identifier: 'first.none' })
-    const browser = school.browser()
+    const { sub } = await school.person({ identifier: 'first.none' })
+    const browser = school.browser({ address: '203.0.113.9' })
     await enter(application, browser, 'first.none')
     const { action, csrf } = formIn(browser.view)
     await browser.post(action, { csrf, protection: 'none' })
     expect(browser.view.step).toBe('callback')
+    // Whoever found the password first would otherwise choose in silence.
+    expect(await school.gateway.core.deps.store.notices.list(sub, 10)).toMatchObject([
+      {
+        code: 'protection_chosen',
+        params: { browser: 'Firefox', system: 'Windows', network: '203.0.113.0/24' },
+      },
+    ])
+    await browser.open('/')
+    expect(browser.view.text).toContain('A protection without a PIN code was chosen')
     expect((await enter(application, school.browser(), 'first.none')).step).toBe('callback')
   })
 
@@ -252,6 +262,7 @@ describe('a PIN made by the school', () => {
       'pin_right',
       'pin_defined',
       'sign_in_completed',
+      'application_opened',
     ])
     school.later(DAY_MS)
     const next = school.browser()

@@ -8,7 +8,7 @@ import { passwordOwner } from '../../accounts/sign_in.ts'
 import { pinOwner } from '../../accounts/verify_pin.ts'
 import type { Browser } from '../support/browser.ts'
 import type { RelyingParty } from '../support/relying_party.ts'
-import { DAY_MS, PASSWORD, PIN, type School, startSchool } from '../support/school.ts'
+import { DAY_MS, MINUTE_MS, PASSWORD, PIN, type School, startSchool } from '../support/school.ts'
 import { acts, devicesOf, enter, errorsOf, noticesOf, reopen } from './acts.ts'
 
 const NEXT = 'Nuage-Boussole-31'
@@ -60,6 +60,69 @@ describe('a password that was handed out', () => {
       expect(errorsOf(late.view)[0]).toMatch(REFUSED)
     })
   }
+})
+
+describe('a stranger who signed in with the password on a lost card, and waits at its change', () => {
+  it('has to sign in again once the owner has changed it elsewhere', async () => {
+    await school.person({
+      identifier: 'w.card',
+      userType: 'student',
+      passwordOrigin: 'temporary',
+      protection: 'none',
+    })
+    const thief = school.browser()
+    expect((await enter(application, thief, 'w.card')).step).toBe('change_password')
+    const waiting = await thief.copy()
+    await waiting.open(thief.view.url)
+    school.later(MINUTE_MS)
+    const owner = school.browser()
+    await enter(application, owner, 'w.card')
+    await change(owner, NEXT)
+    expect(owner.view.step).toBe('callback')
+
+    school.later(MINUTE_MS)
+    expect((await application.start(thief)).step).toBe('login')
+    expect((await thief.open('/')).step).toBe('login')
+    await change(waiting, 'Corbeau-Lanterne-58')
+    expect(waiting.view.step).toBe('login')
+    expect((await application.start(owner)).step).toBe('callback')
+  })
+
+  it('also when the change itself was theirs, and the owner had it changed again', async () => {
+    const { sub } = await school.person({ identifier: 'w.card.changed', mustChange: true })
+    const thief = school.browser()
+    await enter(application, thief, 'w.card.changed')
+    school.later(MINUTE_MS)
+    await change(thief, NEXT)
+    expect(thief.view.step).toBe('define_pin')
+    school.later(MINUTE_MS)
+    const { password } = await school.account('w.card.changed')
+    if (password !== null) {
+      const { accounts } = school.gateway.core.deps.store
+      await accounts.setPassword(sub, { ...password, setAt: Date.now() })
+    }
+    expect((await application.start(thief)).step).toBe('login')
+  })
+
+  it('while sessions that are open outlive a change elsewhere', async () => {
+    const { sub } = await school.person({ identifier: 'w.open', protection: 'none' })
+    const [open, other] = [school.browser(), school.browser()]
+    expect((await enter(application, open, 'w.open')).step).toBe('callback')
+    const { password } = await school.account('w.open')
+    if (password !== null) {
+      await school.gateway.core.deps.store.accounts.setPassword(sub, {
+        ...password,
+        mustChange: true,
+      })
+    }
+    school.later(MINUTE_MS)
+    await enter(application, other, 'w.open')
+    await change(other, NEXT)
+    expect(other.view.step).toBe('callback')
+    school.later(MINUTE_MS)
+    expect((await application.start(open)).step).toBe('callback')
+    expect((await open.open('/')).step).toBe('portal')
+  })
 })
 
 describe('a password that the school wants changed', () => {

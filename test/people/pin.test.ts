@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { unblockPin } from '../../accounts/administer.ts'
+import { resetPin, unblockPin } from '../../accounts/administer.ts'
 import type { Browser, View } from '../support/browser.ts'
 import type { RelyingParty } from '../support/relying_party.ts'
-import { DAY_MS, HOUR_MS, PIN, type School, startSchool } from '../support/school.ts'
+import { DAY_MS, HOUR_MS, MINUTE_MS, PIN, type School, startSchool } from '../support/school.ts'
 import { acts, enter, errorsOf, noticesOf, postByHand, reopen } from './acts.ts'
 
 const WRONG = 'This is not your PIN code. Try again.'
@@ -27,6 +27,16 @@ const isBlocked = ({ step, text, html }: View): boolean =>
   text.includes('Your PIN code is blocked') &&
   html.querySelector('input[name=pin]') === null
 
+const pinEntries = (sub: string) =>
+  school.gateway.core.deps.store.audit.list({ sub, act: 'pin_wrong' }, 1_000)
+
+/** Wrong PINs that were checked, other than those refused unchecked. */
+const judgedWrong = async (sub: string) =>
+  (await pinEntries(sub)).filter(({ detail }) => detail['why'] === undefined)
+
+const whyRefused = async (sub: string): Promise<unknown[]> =>
+  (await pinEntries(sub)).flatMap(({ detail }) => detail['why'] ?? []).reverse()
+
 describe('on a new device the PIN', () => {
   it('is asked after the password, and lets in', async () => {
     const { sub } = await school.person({ identifier: 'new.device', pin: PIN })
@@ -44,6 +54,7 @@ describe('on a new device the PIN', () => {
       'pin_wrong',
       'pin_right',
       'sign_in_completed',
+      'application_opened',
     ])
   })
 
@@ -79,7 +90,7 @@ describe('three wrong PINs block it', () => {
     expect(isBlocked(browser.view)).toBe(true)
     expect(browser.view.text).toContain('Ask your school to unblock it.')
     expect(browser.view.text).toContain('mailto:aide@tilleuls.example')
-    expect(await noticesOf(school, sub)).toEqual(['pin_blocked'])
+    expect(await noticesOf(school, sub)).toEqual(['pin_wrong', 'pin_blocked'])
     expect((await acts(school, sub)).slice(-2)).toEqual(['pin_wrong', 'pin_blocked'])
 
     const another = await atThePin('three.wrong')
@@ -96,6 +107,7 @@ describe('three wrong PINs block it', () => {
     }
     await open.submit({ pin: PIN })
     expect(isBlocked(open.view)).toBe(true)
+    expect(await whyRefused(sub)).toEqual(['blocked'])
     school.later(2 * DAY_MS)
     expect(isBlocked((await atThePin('open.pages')).view)).toBe(true)
 
@@ -116,7 +128,7 @@ describe('three wrong PINs block it', () => {
       ),
     )
     expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200))
-    const wrong = (await acts(school, sub)).filter((act) => act === 'pin_wrong')
+    const wrong = await judgedWrong(sub)
     expect(wrong.length).toBeLessThanOrEqual(3)
     // Those that found all tries taken were told to wait; asked once more, they block it.
     const last = await atThePin('parallel')
@@ -134,9 +146,8 @@ describe('three wrong PINs block it', () => {
         postByHand(browsers[index % 4] as Browser, { pin: index === 19 ? PIN : `50${60 + index}` }),
       ),
     )
-    const done = await acts(school, sub)
-    const judged = done.filter((act) => act === 'pin_wrong' || act === 'pin_right')
-    expect(judged.length).toBeLessThanOrEqual(3)
+    const right = (await acts(school, sub)).filter((act) => act === 'pin_right')
+    expect((await judgedWrong(sub)).length + right.length).toBeLessThanOrEqual(3)
   })
 
   it('and while tries are still being checked, one more must wait, uncounted', async () => {
@@ -151,6 +162,7 @@ describe('three wrong PINs block it', () => {
     expect(errorsOf(browser.view)).toEqual([
       'Another try is being checked. Wait a moment, then try again.',
     ])
+    expect(await whyRefused(sub)).toEqual(['busy'])
     for (const one of begun) {
       await pinTries.release(one.ok ? one.tryId : '')
     }
@@ -240,6 +252,94 @@ describe('three wrong PINs block it', () => {
     expect(isBlocked(guessing.view)).toBe(true)
     await reopen(own)
     expect((await enter(application, own, 'blocked.recognised')).step).toBe('callback')
+  })
+})
+
+describe('a PIN that a try finds past its limit', () => {
+  const told = async (sub: string) => [
+    (await acts(school, sub)).slice(-2),
+    (await noticesOf(school, sub)).at(-1),
+    await whyRefused(sub),
+  ]
+  const TOLD = [['pin_wrong', 'pin_blocked'], 'pin_blocked', ['blocked']]
+
+  it('because the limit was lowered is blocked, and its owner told', async () => {
+    await school.policies({ guardian: { pin: { tries: 10 } } })
+    const { sub } = await school.person({
+      identifier: 'limit.lowered',
+      userType: 'guardian',
+      pin: PIN,
+    })
+    const browser = await atThePin('limit.lowered')
+    for (const pin of ['5061', '5062', '5063', '5064']) {
+      await browser.submit({ pin })
+    }
+    await school.policies({ guardian: {} })
+    await browser.submit({ pin: PIN })
+    expect(isBlocked(browser.view)).toBe(true)
+    expect(await told(sub)).toEqual(TOLD)
+  })
+
+  it('because tries were lost with their process is blocked, and its owner told, once', async () => {
+    const { sub } = await school.person({ identifier: 'lost.tries', pin: PIN })
+    const { pinTries } = school.gateway.core.deps.store
+    for (let lost = 0; lost < 3; lost += 1) {
+      await pinTries.begin(sub, 'lost', 3, Date.now())
+    }
+    school.later(2 * MINUTE_MS)
+    const browser = await atThePin('lost.tries')
+    await browser.submit({ pin: PIN })
+    expect(isBlocked(browser.view)).toBe(true)
+    expect(await told(sub)).toEqual(TOLD)
+  })
+})
+
+describe('a thief who guesses too slowly to block the PIN', () => {
+  const guess = async (identifier: string, address = '203.0.113.5'): Promise<void> => {
+    const thief = await atThePin(identifier, school.browser({ address }))
+    await thief.submit({ pin: '5061' })
+    await thief.submit({ pin: '5062' })
+  }
+
+  it('is told of at the first wrong PIN of each day, with from where', async () => {
+    const { sub } = await school.person({ identifier: 'slow.guess', pin: PIN })
+    const { notices } = school.gateway.core.deps.store
+    for (const day of [1, 2, 3]) {
+      await guess('slow.guess')
+      expect(await noticesOf(school, sub)).toEqual(Array.from({ length: day }, () => 'pin_wrong'))
+      school.later(25 * HOUR_MS)
+    }
+    const [newest] = await notices.list(sub, 1)
+    expect(newest?.params).toEqual({
+      browser: 'Firefox',
+      system: 'Windows',
+      network: '203.0.113.0/24',
+    })
+  })
+
+  it('but not the owner, who mistypes on a recognised device', async () => {
+    const { sub } = await school.person({ identifier: 'own.mistake', pin: PIN })
+    const own = await atThePin('own.mistake')
+    await own.submit({ pin: PIN, remember_device: 'yes', device_name: 'Room 201' })
+    await reopen(own)
+    const parameters = { acr_values: 'urn:vestibule:acr:pin' }
+    await enter(application, own, 'own.mistake', { parameters })
+    await own.submit({ pin: '5061' })
+    expect(await noticesOf(school, sub)).toEqual(['device_added'])
+    await guess('own.mistake')
+    expect(await noticesOf(school, sub)).toEqual(['device_added', 'pin_wrong', 'pin_blocked'])
+  })
+})
+
+describe('a PIN that the school generated for somebody who had chosen to do without', () => {
+  it('is asked at the next sign-in', async () => {
+    const { sub } = await school.person({ identifier: 'given.pin', protection: 'none' })
+    const { deps, endEverything } = school.gateway.core
+    const given = await resetPin(deps, endEverything, sub, 'cli:test')
+    school.later(1000)
+    const browser = await atThePin('given.pin')
+    await browser.submit({ pin: given.ok ? given.pin : '' })
+    expect(browser.view.step).toBe('define_pin')
   })
 })
 

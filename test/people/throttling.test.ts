@@ -1,6 +1,7 @@
 import { StatementSync } from 'node:sqlite'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { disable } from '../../accounts/administer.ts'
+import { NETWORK_FAILURES_MAX } from '../../policies/lockout.ts'
 import type { Browser, View } from '../support/browser.ts'
 import type { RelyingParty } from '../support/relying_party.ts'
 import {
@@ -16,6 +17,7 @@ import { enter, errorsOf, postByHand, reopen } from './acts.ts'
 const WRONG = 'Wrong-Wrong-99'
 const AT_SCHOOL = '198.51.100.7'
 const AT_HOME = '203.0.113.9'
+const SPRAYED = '198.18.7.7'
 
 let school: School
 let application: RelyingParty
@@ -56,6 +58,18 @@ const whyRefused = async (sub: string): Promise<unknown[]> => {
   return entries.map(({ detail }) => detail['why']).reverse()
 }
 
+/** One wrong password on as many people, from one network. */
+const spray = async (address: string, people: number): Promise<void> => {
+  const browser = await at(address)
+  for (let done = 0; done < people; done += 20) {
+    const answers = Array.from({ length: 20 }, (_, index) => {
+      const fields = { identifier: `sprayed.${done + index}`, password: WRONG }
+      return postByHand(browser, fields, { 'x-forwarded-for': address })
+    })
+    expect((await Promise.all(answers)).every(({ status }) => status === 200)).toBe(true)
+  }
+}
+
 const failuresFromManyNetworks = async (identifier: string, failures: number): Promise<void> => {
   const browser = await at(AT_HOME)
   for (let done = 0; done < failures; done += 1) {
@@ -80,6 +94,7 @@ describe('one answer, for the same work', () => {
     await school.person({ identifier: 'same.delayed', ...person })
     await school.person({ identifier: 'same.locked', ...person })
     await school.person({ identifier: 'same.nopassword', password: null })
+    await school.person({ identifier: 'same.sprayed', ...person })
     await school.person({ identifier: 'same.lapsed', passwordOrigin: 'temporary' })
     school.later(31 * DAY_MS)
     const { sub } = await school.person({ identifier: 'same.disabled', ...person })
@@ -87,6 +102,7 @@ describe('one answer, for the same work', () => {
     await fail(await at(AT_HOME), 'same.delayed', 5)
     await fail(await at(AT_HOME), 'same.unknown.delayed', 5)
     await failuresFromManyNetworks('same.locked', 100)
+    await spray(SPRAYED, NETWORK_FAILURES_MAX)
     return [
       ['same.unknown', PASSWORD],
       ['same.wrong', WRONG],
@@ -97,6 +113,8 @@ describe('one answer, for the same work', () => {
       ['same.nopassword', PASSWORD],
       ['same.lapsed', PASSWORD],
       ['same.disabled', PASSWORD],
+      ['same.sprayed', PASSWORD, SPRAYED],
+      ['same.unknown.sprayed', PASSWORD, SPRAYED],
     ] as const
   }
 
@@ -111,8 +129,8 @@ describe('one answer, for the same work', () => {
       statements: statements.reduce((sum, spy) => sum + spy.mock.calls.length, 0),
     })
     const seen: unknown[] = []
-    for (const [identifier, password] of cases) {
-      const browser = await at(AT_HOME)
+    for (const [identifier, password, address = AT_HOME] of cases) {
+      const browser = await at(address)
       const before = work()
       await browser.submit({ identifier, password })
       const after = work()
@@ -132,6 +150,33 @@ describe('one answer, for the same work', () => {
     for (const [index, one] of seen.entries()) {
       expect(one, cases[index]?.join(' ')).toEqual(first)
     }
+  })
+})
+
+describe('from a browser that is known, but to others', () => {
+  it('unknown and wrong are the same work too', async () => {
+    await school.person({ identifier: 'k.known', protection: 'none' })
+    await school.person({ identifier: 'k.wrong', protection: 'none' })
+    const known = await at(AT_HOME)
+    expect(await signsIn(known, 'k.known')).toBe(true)
+    const seen: number[] = []
+    for (const identifier of ['k.nobody', 'k.wrong']) {
+      await reopen(known)
+      await open(known)
+      const spies = [
+        vi.spyOn(StatementSync.prototype, 'all'),
+        vi.spyOn(StatementSync.prototype, 'run'),
+        vi.spyOn(StatementSync.prototype, 'get'),
+      ]
+      await known.submit({ identifier, password: WRONG })
+      seen.push(spies.reduce((sum, spy) => sum + spy.mock.calls.length, 0))
+      for (const spy of spies) {
+        spy.mockRestore()
+      }
+      expect(known.view.step).toBe('login')
+    }
+    expect(seen[0]).toBeGreaterThan(5)
+    expect(seen[1]).toBe(seen[0])
   })
 })
 
@@ -269,6 +314,30 @@ describe('a hundred failures from many networks', () => {
     expect(await signsIn(await at('198.18.0.1'), 'h.many')).toBe(false)
     school.later(DAY_MS + 1)
     expect(await signsIn(await at('198.18.0.1'), 'h.many')).toBe(true)
+  })
+})
+
+describe('one password tried on everybody from one network', () => {
+  it('is soon tried no more, while those who signed in there before go on', async () => {
+    const { sub } = await school.person({ identifier: 's.new', protection: 'none' })
+    await school.person({ identifier: 's.known', protection: 'none' })
+    await school.person({ identifier: 's.browser', protection: 'none' })
+    const address = '198.18.9.9'
+    expect(await signsIn(await at(address), 's.known')).toBe(true)
+    const own = await at(AT_HOME)
+    expect(await signsIn(own, 's.browser')).toBe(true)
+    await reopen(own)
+    await spray(address, NETWORK_FAILURES_MAX)
+    expect(await signsIn(await at(address), 's.new')).toBe(false)
+    expect(await whyRefused(sub)).toEqual(['network_refused'])
+    expect(await signsIn(await at(address), 's.known')).toBe(true)
+    expect(await signsIn(await open(school.browser({ jar: own.jar, address })), 's.browser')).toBe(
+      true,
+    )
+    expect(await signsIn(await at(AT_SCHOOL), 's.new')).toBe(true)
+    school.later(HOUR_MS)
+    await school.person({ identifier: 's.later', protection: 'none' })
+    expect(await signsIn(await at(address), 's.later')).toBe(true)
   })
 })
 

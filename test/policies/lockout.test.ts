@@ -6,9 +6,12 @@ import {
   DELAY_MAX_MS,
   delayAfter,
   FADE_MS,
+  type FailuresAround,
   FIRST_DELAY_MS,
   FREE_TRIES,
   liveFailures,
+  NETWORK_FAILURES_MAX,
+  NETWORK_WINDOW_MS,
   PIN_TRIES_CAP,
   PIN_TRIES_DEFAULT,
   type PlaceTries,
@@ -16,6 +19,7 @@ import {
 } from '../../policies/lockout.ts'
 
 const NOW = 1_760_000_000_000
+const quiet: FailuresAround = { account: 0, network: 0 }
 const fresh: PlaceTries = { failures: 0, lastFailedAt: null, everSucceeded: false }
 const failed = (failures: number, agoMs = 0): PlaceTries => ({
   failures,
@@ -25,7 +29,7 @@ const failed = (failures: number, agoMs = 0): PlaceTries => ({
 
 /** What a store does: a try that is let in fails, is counted and dated; another leaves no trace. */
 function tryWrongly(tries: PlaceTries, nowMs: number): PlaceTries | undefined {
-  if (!admit(tries, 0, nowMs).admitted) return undefined
+  if (!admit(tries, quiet, nowMs).admitted) return undefined
   return { ...tries, failures: liveFailures(tries, nowMs) + 1, lastFailedAt: nowMs }
 }
 
@@ -70,14 +74,22 @@ describe('the delay after wrong passwords', () => {
 
 describe('who may try', () => {
   it('lets a first try in', () => {
-    expect(admit(fresh, 0, NOW)).toEqual({ admitted: true })
+    expect(admit(fresh, quiet, NOW)).toEqual({ admitted: true })
   })
 
   it('says until when the fifth failure makes one wait, and lets in at that very moment', () => {
     const until = NOW + FIRST_DELAY_MS
-    expect(admit(failed(5), 5, NOW)).toEqual({ admitted: false, until, why: 'delayed' })
-    expect(admit(failed(5), 5, until - 1)).toEqual({ admitted: false, until, why: 'delayed' })
-    expect(admit(failed(5), 5, until)).toEqual({ admitted: true })
+    expect(admit(failed(5), { ...quiet, account: 5 }, NOW)).toEqual({
+      admitted: false,
+      until,
+      why: 'delayed',
+    })
+    expect(admit(failed(5), { ...quiet, account: 5 }, until - 1)).toEqual({
+      admitted: false,
+      until,
+      why: 'delayed',
+    })
+    expect(admit(failed(5), { ...quiet, account: 5 }, until)).toEqual({ admitted: true })
   })
 
   it('forgets failures when the last is a day old, not before', () => {
@@ -87,26 +99,41 @@ describe('who may try', () => {
   })
 
   it('refuses strangers after a hundred failures of the account, for a day at most', () => {
-    expect(admit(fresh, ACCOUNT_FAILURES_MAX - 1, NOW)).toEqual({ admitted: true })
-    expect(admit(fresh, ACCOUNT_FAILURES_MAX, NOW)).toEqual({
+    expect(admit(fresh, { ...quiet, account: ACCOUNT_FAILURES_MAX - 1 }, NOW)).toEqual({
+      admitted: true,
+    })
+    expect(admit(fresh, { ...quiet, account: ACCOUNT_FAILURES_MAX }, NOW)).toEqual({
       admitted: false,
       until: NOW + FADE_MS,
       why: 'account_refused',
     })
   })
 
+  it('refuses strangers on a network after a thousand failures there, for an hour at most', () => {
+    const around = { ...quiet, network: NETWORK_FAILURES_MAX - 1 }
+    expect(admit(fresh, around, NOW)).toEqual({ admitted: true })
+    expect(admit(fresh, { ...quiet, network: NETWORK_FAILURES_MAX }, NOW)).toEqual({
+      admitted: false,
+      until: NOW + NETWORK_WINDOW_MS,
+      why: 'network_refused',
+    })
+  })
+
   it('never shuts a person out of where they signed in before because of what others do', () => {
     const home = { ...fresh, everSucceeded: true }
     fc.assert(
-      fc.property(fc.nat(100_000), (failuresElsewhere) => {
-        expect(admit(home, failuresElsewhere, NOW)).toEqual({ admitted: true })
+      fc.property(fc.nat(100_000), fc.nat(100_000), (account, network) => {
+        expect(admit(home, { account, network }, NOW)).toEqual({ admitted: true })
       }),
     )
   })
 
   it('still delays guesses made where the person signed in before', () => {
     const home = { ...failed(9), everSucceeded: true }
-    expect(admit(home, 500, NOW)).toMatchObject({ admitted: false, why: 'delayed' })
+    expect(admit(home, { account: 500, network: 5000 }, NOW)).toMatchObject({
+      admitted: false,
+      why: 'delayed',
+    })
   })
 })
 

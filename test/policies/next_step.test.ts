@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   type AccountState,
+  HALF_OPEN_MS,
   type NextStep,
   newPinCounts,
   nextStep,
@@ -19,6 +20,7 @@ const ACCOUNT: AccountState = {
   pin: 'in_use',
   hadPin: true,
   password: 'personal',
+  passwordSetAt: NOW - 100 * HOUR,
   passwordResetByMailAt: 0,
   otpKey: 'none',
   validAfter: 0,
@@ -29,6 +31,7 @@ const SITUATION: Situation & { account: AccountState } = {
   policy: DEFAULT_POLICY,
   account: ACCOUNT,
   proofs: { password: NOW },
+  open: false,
   device: { recognised: false, mayAdd: true },
   wanted: { acr: [], essential: false, notBefore: 0, forThisUserType: true },
   nowMs: NOW,
@@ -39,6 +42,7 @@ type Change = (from: typeof SITUATION) => Situation
 const PIN_ACR = 'urn:vestibule:acr:pin'
 const OTP_ACR = 'urn:vestibule:acr:otp'
 const recognised: Change = (from) => ({ ...from, device: { recognised: true, mayAdd: true } })
+const open: Change = (from) => ({ ...from, open: true })
 const account =
   (state: Partial<AccountState>): Change =>
   (from) => ({ ...from, account: { ...from.account, ...state } })
@@ -88,13 +92,46 @@ const CASES: readonly (readonly [string, Change, Partial<NextStep>])[] = [
   ],
   [
     'ends a session at its absolute end',
-    both(recognised, proofs({ password: NOW - 12 * HOUR - 1 })),
+    both(open, recognised, proofs({ password: NOW - 12 * HOUR - 1 })),
     { step: 'login', reason: 'session_over' },
   ],
   [
     'ends a session that an administrator voided',
     both(recognised, account({ validAfter: NOW + 1 })),
     { step: 'login', reason: 'session_over' },
+  ],
+  [
+    'takes back to the login who left a sign-in half done for a quarter of an hour',
+    proofs({ password: NOW - HALF_OPEN_MS }),
+    { step: 'login', reason: 'session_over' },
+  ],
+  [
+    'takes back to the login who proved a password that its owner has replaced since',
+    both(recognised, account({ passwordSetAt: NOW + 1 })),
+    { step: 'login', reason: 'session_over' },
+  ],
+  [
+    'takes back to the login whose own change was followed by another elsewhere',
+    both(
+      recognised,
+      account({ passwordSetAt: NOW }),
+      proofs({ password: NOW - 60_000, passwordChanged: NOW - 1 }),
+    ),
+    { step: 'login', reason: 'session_over' },
+  ],
+  [
+    'goes on with who replaced the password in this very sign-in',
+    both(
+      recognised,
+      account({ passwordSetAt: NOW }),
+      proofs({ password: NOW - 60_000, passwordChanged: NOW }),
+    ),
+    { step: 'done' },
+  ],
+  [
+    'leaves a session open when its owner replaces the password elsewhere',
+    both(open, recognised, account({ passwordSetAt: NOW + 1 })),
+    { step: 'done' },
   ],
   [
     'asks for a due PIN before a due password change',
@@ -231,7 +268,11 @@ describe('the next step', () => {
   })
 })
 
-const time = fc.option(fc.integer({ min: NOW - 20 * HOUR, max: NOW }), { nil: undefined })
+const time = fc.oneof(
+  fc.constant(undefined),
+  fc.integer({ min: NOW - 20 * HOUR, max: NOW }),
+  fc.integer({ min: NOW - HALF_OPEN_MS, max: NOW }),
+)
 const situations: fc.Arbitrary<Situation & { account: AccountState }> = fc.record({
   policy: fc
     .record({
@@ -250,6 +291,7 @@ const situations: fc.Arbitrary<Situation & { account: AccountState }> = fc.recor
     pin: fc.constantFrom('none', 'in_use', 'generated', 'blocked'),
     hadPin: fc.boolean(),
     password: fc.constantFrom('none', 'personal', 'temporary', 'expired', 'must_change'),
+    passwordSetAt: fc.constantFrom(0, NOW - HOUR, NOW),
     passwordResetByMailAt: fc.constantFrom(0, NOW - HOUR),
     otpKey: fc.constantFrom('none', 'first_use', 'in_service', 'unusable'),
     validAfter: fc.constantFrom(0, NOW - HOUR),
@@ -258,10 +300,12 @@ const situations: fc.Arbitrary<Situation & { account: AccountState }> = fc.recor
     password: time,
     passcode: time,
     pin: time,
+    passwordChanged: time,
     pinDefined: time,
     deviceOffered: time,
     deviceNameVague: fc.constantFrom(undefined, 'School'),
   }),
+  open: fc.boolean(),
   device: fc.record({ recognised: fc.boolean(), mayAdd: fc.boolean() }),
   wanted: fc.record({
     acr: fc.uniqueArray(fc.constantFrom(...ACR_LEVELS.keys(), 'urn:example:gold'), {
@@ -281,9 +325,11 @@ type Live = Situation & { account: AccountState }
 const EFFECT: Record<string, (from: Live, step: NextStep, answer: number) => Live> = {
   login: (from) => ({
     ...from,
+    open: false,
     proofs: {
       ...from.proofs,
       password: from.nowMs,
+      passwordChanged: undefined,
       pinDefined: undefined,
       deviceOffered: undefined,
     },
@@ -301,7 +347,11 @@ const EFFECT: Record<string, (from: Live, step: NextStep, answer: number) => Liv
       ...(answer % 2 === 0 ? { deviceOffered: from.nowMs } : {}),
     },
   }),
-  change_password: (from) => ({ ...from, account: { ...from.account, password: 'personal' } }),
+  change_password: (from) => ({
+    ...from,
+    account: { ...from.account, password: 'personal', passwordSetAt: from.nowMs },
+    proofs: { ...from.proofs, passwordChanged: from.nowMs },
+  }),
   define_pin: (from, step, answer) => {
     const offered = from.policy.protections
     const choice = offered[answer % offered.length] ?? 'none'
@@ -349,12 +399,22 @@ const answers = fc.array(fc.nat(5), { minLength: 12, maxLength: 12 })
 const recent = (at: Live, proved: number | undefined): boolean =>
   proved !== undefined && proved >= proofsNotBefore(at)
 
+/** The sign-in began a short while ago. */
+const isFresh = ({ proofs: { password, passcode }, nowMs }: Live): boolean =>
+  nowMs - (password ?? passcode ?? 0) < HALF_OPEN_MS
+
+/** The password in force is the one that was proved, or set, in this sign-in. */
+const provedInForce = ({ proofs: { password, passwordChanged }, account: state }: Live): boolean =>
+  password === undefined || Math.max(password, passwordChanged ?? 0) >= state.passwordSetAt
+
 /** What must be true of everybody who is done; `from` is how the sign-in began. */
 const REQUIRED: readonly (readonly [string, (at: Live, from: Live) => boolean])[] = [
   [
     'a first proof recent enough',
     (at) => recent(at, at.proofs.password) || recent(at, at.proofs.passcode),
   ],
+  ['the password in force, or a session open before', (at) => at.open || provedInForce(at)],
+  ['having begun a short while ago, or a session open before', (at) => at.open || isFresh(at)],
   [
     'a password of their own, where there is one',
     ({ account: { password } }) => password === 'none' || password === 'personal',
@@ -436,7 +496,7 @@ describe('whatever the policy, the account, the proofs and the request', () => {
         }
         if (step.step === 'login') {
           const proved = recent(from, from.proofs.password) || recent(from, from.proofs.passcode)
-          expect(proved).toBe(false)
+          expect(proved && (from.open || (isFresh(from) && provedInForce(from)))).toBe(false)
         }
       }),
       RUNS,

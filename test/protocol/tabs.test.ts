@@ -370,6 +370,24 @@ describe('a person with several tabs', () => {
       expect((await ent.finish(brunos)).claims).toMatchObject({ sub: bruno.sub, acr: ACR_PIN })
     })
 
+    it('a page left open by the first is over once their very session is the second’s', async () => {
+      const [anne, bruno] = [await school.person({ pin: PIN }), await school.person({ pin: PIN })]
+      const browser = school.browser()
+      await ent.start(browser)
+      await browser.submit({ identifier: anne.identifier, password: PASSWORD })
+      expect(browser.view.step).toBe('pin')
+      const { op } = school.gateway.core.opened
+      const [session] = await op.listSessions(anne.sub)
+      const factors = { sub: bruno.sub, proofs: { password: Date.now(), pin: Date.now() } }
+      await op.Adapter('Session').upsert(
+        session?.jti ?? '',
+        { ...session, accountId: bruno.sub, factors } as never,
+        600,
+      )
+      await browser.open(browser.view.url)
+      expect(browser.view).toMatchObject({ step: 'error', status: 400 })
+    })
+
     it('a PIN that the first gave earlier in this very request is not the second’s', async () => {
       const anne = await school.person({ pin: PIN, mustChange: true })
       const bruno = await school.person({ pin: '5928' })
@@ -444,6 +462,25 @@ describe('a person with several tabs', () => {
       await browser.submit({ identifier: who.identifier, password: PASSWORD })
       school.later(16 * MINUTE_MS)
       await ent.start(browser)
+      expect(browser.view.step).toBe('login')
+    })
+
+    it('its end is fixed, whatever is opened meanwhile', async () => {
+      const who = await school.person({ pin: PIN })
+      const browser = school.browser()
+      await ent.start(browser)
+      await browser.submit({ identifier: who.identifier, password: PASSWORD })
+      school.later(8 * MINUTE_MS)
+      await ent.start(browser)
+      expect(browser.view.step).toBe('pin')
+      school.later(6 * MINUTE_MS)
+      await browser.open('/')
+      expect(browser.view.step).toBe('pin')
+      school.later(MINUTE_MS - 1000)
+      await ent.start(browser)
+      expect(browser.view.step).toBe('pin')
+      school.later(1000)
+      await browser.open(browser.view.url)
       expect(browser.view.step).toBe('login')
     })
 

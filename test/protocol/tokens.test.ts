@@ -31,6 +31,7 @@ describe('an application exchanges codes and tokens', () => {
         application('other'),
         application('pushed', { require_pushed_authorization_requests: true }),
         application('bound', { dpop_bound_access_tokens: true }),
+        application('staffroom', { user_types: ['teacher', 'staff'] }),
         {
           ...application('bank', { token_endpoint_auth_method: 'private_key_jwt' }),
           client_secret: undefined,
@@ -315,6 +316,51 @@ describe('an application exchanges codes and tokens', () => {
       const { response } = await signIn(ent, school.browser(), who.identifier, offline)
       school.later(DAY_MS + MINUTE_MS)
       expect(await refreshStatus(response.refresh_token)).toBe(400)
+    })
+
+    it('waits while its owner must change the password, and so does what it would renew', async () => {
+      const who = await somebody()
+      const tokens = await signIn(ent, school.browser(), who.identifier)
+      const { accounts } = school.gateway.core.deps.store
+      const { password } = await school.account(who.identifier)
+      if (password === null) throw new Error('no password')
+      for (const due of [
+        { ...password, mustChange: true },
+        { ...password, origin: 'temporary' as const },
+      ]) {
+        await accounts.setPassword(who.sub, due)
+        await expect(ent.refresh(tokens)).rejects.toMatchObject({ error: 'invalid_grant' })
+        const token = tokens.response.refresh_token ?? ''
+        expect(await introspect(token)).toEqual({ active: false })
+      }
+      await accounts.setPassword(who.sub, password)
+      expect((await ent.refresh(tokens)).access_token).toBeDefined()
+    })
+
+    it('waits once the password has expired', async () => {
+      await school.policies({
+        staff: { passwords: { force_change_at_expiration: true, max_lifetime_days: 90 } },
+      })
+      const who = await school.person({ userType: 'staff', protection: 'none' })
+      const tokens = await signIn(ent, school.browser(), who.identifier)
+      const { accounts } = school.gateway.core.deps.store
+      const { password } = await school.account(who.identifier)
+      if (password === null) throw new Error('no password')
+      await accounts.setPassword(who.sub, { ...password, setAt: Date.now() - 90 * DAY_MS })
+      await expect(ent.refresh(tokens)).rejects.toMatchObject({ error: 'invalid_grant' })
+    })
+
+    it('and access tokens are worth nothing once the application is not for the person’s type', async () => {
+      const staffroom = await school.application('staffroom')
+      const who = await somebody()
+      const tokens = await signIn(staffroom, school.browser(), who.identifier)
+      expect((await staffroom.userinfo(tokens)).sub).toBe(who.sub)
+      const { accounts } = school.gateway.core.deps.store
+      await accounts.update(who.sub, { ...who, userType: 'guardian' }, Date.now())
+      await expect(staffroom.userinfo(tokens)).rejects.toMatchObject({ status: 401 })
+      await expect(staffroom.refresh(tokens)).rejects.toMatchObject({ error: 'invalid_grant' })
+      const elsewhere = await signIn(ent, school.browser(), who.identifier)
+      expect((await ent.userinfo(elsewhere)).sub).toBe(who.sub)
     })
 
     it('keeps what was proved, and when', async () => {

@@ -11,6 +11,6 @@ const FLAGS = [
   '--disable-sync',
 ]
 
-/** Debian's Chromium, headless. */
+/** Debian's Chromium, headless, without a profile and without calls home. */
 export const startChromium = (): Promise<Browser> =>
   chromium.launch({ executablePath: EXECUTABLE, headless: true, args: FLAGS })

@@ -21,5 +21,8 @@ window.addEventListener('pageshow', () => {
   for (const form of document.forms) delete form.dataset[SENT]
 })
 
-const wrong = document.querySelector('[data-focus]')
-if (wrong instanceof HTMLElement) wrong.focus()
+// Browsers look for `autofocus` before the next frame: whoever focuses earlier stands in its way.
+requestAnimationFrame(() => {
+  const wrong = document.querySelector('[data-focus]')
+  if (wrong instanceof HTMLElement && document.activeElement === document.body) wrong.focus()
+})

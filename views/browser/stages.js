@@ -67,7 +67,12 @@ function focus(field) {
   const stage = field.closest('[data-stage]')
   const target = matchMedia('(pointer: coarse)').matches ? stage : field
   if (!(target instanceof HTMLElement)) return
-  if (target === stage) target.tabIndex = -1
+  if (target === stage) {
+    target.tabIndex = -1
+    target.setAttribute('role', 'group')
+    target.setAttribute('aria-label', field.labels?.[0]?.textContent ?? '')
+    target.setAttribute('aria-describedby', field.getAttribute('aria-describedby') ?? '')
+  }
   target.focus()
 }
 
