@@ -1,5 +1,5 @@
 import type { Context } from 'koa'
-import { type ErrorOut, errors, type KoaContextWithOIDC } from 'oidc-provider'
+import { type ErrorOut, errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider'
 import type { Logger } from 'pino'
 import { AppError, type AppErrorCode } from '../accounts/errors.ts'
 import { COOKIE_HELP_PATH, HELP_PATH, sendPage } from '../interactions/page.ts'
@@ -131,9 +131,12 @@ export const renderOpError = async (
   await showError(ctx as unknown as Context, site, done ? { code: 'already_done' } : shown)
 }
 
-/** The other side went away before its request was there: no fault of ours, and nobody to tell. */
-const isGone = (ctx: Context, error: unknown): boolean =>
-  !ctx.req.complete && (error as NodeJS.ErrnoException).code === 'ECONNRESET'
+/** The connection broke, or ended in the middle of the request. */
+const BROKEN: ReadonlySet<unknown> = new Set(['ECONNRESET', 'EPIPE', 'HPE_INVALID_EOF_STATE'])
+
+/** The other side went away before all was said: no fault of ours, and nobody to tell. */
+const isGone = ({ req }: Context, error: unknown): boolean =>
+  BROKEN.has((error as NodeJS.ErrnoException).code) && (!req.complete || req.socket.destroyed)
 
 /** Applications call the OP too, and read its errors: RFC 6749 §5.2. */
 const isForProgram = (ctx: Context): boolean =>
@@ -173,3 +176,14 @@ export const errorPages =
       }
     }
   }
+
+/** What breaks outside our routes and the OP's. Koa itself would print it, whatever it is. */
+export const logStrayErrors = (provider: Provider, log: Logger): void => {
+  const app = provider as unknown as {
+    on(event: 'error', listener: (error: Error, ctx?: Context) => void): void
+  }
+  app.on('error', (error, ctx) => {
+    const gone = ctx !== undefined && isGone(ctx, error)
+    log[gone ? 'debug' : 'error']({ err: error, path: ctx?.path }, 'stray error')
+  })
+}

@@ -8,7 +8,7 @@ import { routes } from '../interactions/routes.ts'
 import type { Site } from '../interactions/site.ts'
 import { clientAddress } from './client_address.ts'
 import { continuePage } from './continue_page.ts'
-import { errorPages } from './error_page.ts'
+import { errorPages, logStrayErrors } from './error_page.ts'
 import { requestLimits } from './request_limits.ts'
 import { guardSessionCookie } from './session_cookie.ts'
 import type { Settings } from './settings.ts'
@@ -130,6 +130,7 @@ export const useMiddleware = (parts: Parts): void => {
     setOrigin(ctx as unknown as Context, address, site.secureCookies)
     return next()
   }
+  logStrayErrors(provider, log)
   const order: Middleware[] = [
     reference,
     health(parts.ping, parts.isStopping),

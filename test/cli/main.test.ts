@@ -81,24 +81,14 @@ describe('vestibule', () => {
     expect([nobody.code, nobody.stderr]).toEqual([1, 'identifier "max": nobody has or had it\n'])
   })
 
-  it('writes to the audit that it was used, also to read, to try and in vain', async () => {
-    await office.import(PEOPLE)
-    const { sub } = await office.person('lea.martin')
-    const used: [args: string[], whom: string | null, exit: number][] = [
-      [['people', 'show', 'lea.martin'], sub, 0],
-      [['people', 'devices', '--external-id', 'E1', '--json'], sub, 0],
-      [['people', 'unblock', 'lea.martin'], sub, 1],
-      [['people', 'show', 'nobody.such'], null, 1],
-      [['people', 'import', office.file('again.csv', PEOPLE), '--dry-run'], null, 0],
-      [['policy', 'export'], null, 0],
-      [['audit', 'list', '--identifier', 'lea.martin'], sub, 0],
-      [['audit', 'list', '--sub', 'typed-by-hand'], null, 0],
-    ]
+  type Use = [args: string[], whom: string | null, exit: number]
+
+  const expectRecorded = async (used: readonly Use[]): Promise<void> => {
     for (const [args, , exit] of used) {
       expect((await office.vestibule(...args)).code, args.join(' ')).toBe(exit)
     }
     const runs = (await office.audit()).filter(({ act }) => act === 'command_run').reverse()
-    expect(runs.map(({ detail, sub: whom, outcome }) => [detail, whom, outcome])).toEqual(
+    expect(runs.map(({ detail, sub, outcome }) => [detail, sub, outcome])).toEqual(
       used.map(([[group, verb], whom, exit]) => [
         { command: `${group} ${verb}`, exit },
         whom,
@@ -106,6 +96,30 @@ describe('vestibule', () => {
       ]),
     )
     expect(runs.every(({ actor }) => /^cli:./.test(actor ?? ''))).toBe(true)
+  }
+
+  it('writes to the audit that it was used to read, by whom and about whom', async () => {
+    await office.import(PEOPLE)
+    const { sub } = await office.person('lea.martin')
+    await expectRecorded([
+      [['people', 'show', 'lea.martin'], sub, 0],
+      [['people', 'devices', '--external-id', 'E1', '--json'], sub, 0],
+      [['policy', 'export'], null, 0],
+      [['audit', 'list', '--identifier', 'lea.martin'], sub, 0],
+      [['audit', 'list', '--sub', 'typed-by-hand'], null, 0],
+    ])
+  })
+
+  it('writes to the audit that it was used to try, or in vain', async () => {
+    await office.import(PEOPLE)
+    const { sub } = await office.person('lea.martin')
+    const policies = office.file('policies.yaml', 'policies: {}')
+    await expectRecorded([
+      [['people', 'unblock', 'lea.martin'], sub, 1],
+      [['people', 'show', 'nobody.such'], null, 1],
+      [['people', 'import', office.file('again.csv', PEOPLE), '--dry-run'], null, 0],
+      [['policy', 'apply', policies], null, 0],
+    ])
   })
 
   it('writes nothing when it is only asked for help, checks a file, or is not understood', async () => {

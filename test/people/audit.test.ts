@@ -4,6 +4,7 @@ import { Writable } from 'node:stream'
 import pino from 'pino'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { AuditEntry } from '../../accounts/ports.ts'
+import { PORTAL_CLIENT_ID } from '../../provider/clients.ts'
 import type { RelyingParty } from '../support/relying_party.ts'
 import { APPLICATIONS, type School, startSchool } from '../support/school.ts'
 import { enter, postByHand, reopen } from './acts.ts'
@@ -39,6 +40,15 @@ beforeAll(async () => {
   application = await school.application()
 })
 afterAll(() => school.stop())
+
+/** As the home page asks when nobody is signed in. */
+const OF_THE_PORTAL = {
+  client_id: PORTAL_CLIENT_ID,
+  response_type: 'code',
+  scope: 'openid',
+  code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM',
+  code_challenge_method: 'S256',
+}
 
 const entriesOf = async (sub: string): Promise<AuditEntry[]> =>
   (await school.gateway.core.deps.store.audit.list({ sub }, 1_000)).reverse()
@@ -88,9 +98,11 @@ describe('the audit', () => {
     const browser = school.browser({ address: '203.0.113.77' })
     await enter(application, browser, 'u.opens')
     await application.start(browser)
-    const tab = await browser.copy()
-    await Promise.all([other.start(browser), other.start(tab)])
-    await browser.open('/')
+    const tabs = await Promise.all([1, 2, 3, 4].map(() => browser.copy()))
+    const views = await Promise.all(tabs.map((tab) => other.start(tab)))
+    expect(views.map(({ step }) => step)).toEqual(['callback', 'callback', 'callback', 'callback'])
+    await browser.open(`/auth?${new URLSearchParams(OF_THE_PORTAL)}`)
+    expect(browser.view.step).toBe('portal')
     const opened = async () =>
       (await entriesOf(sub)).filter(({ act }) => act === 'application_opened')
     expect((await opened()).map(({ clientId, actor }) => [clientId, actor])).toEqual([

@@ -240,6 +240,7 @@ describe('an address that begins like one of another host', () => {
 describe('a form whose sender goes away', () => {
   it('is no error of ours', async () => {
     lines.length = 0
+    const printed = vi.spyOn(console, 'error')
     const { hostname, port } = new URL(school.address)
     const socket = connect(Number(port), hostname)
     const seen = once(school.gateway.server, 'request')
@@ -250,6 +251,9 @@ describe('a form whose sender goes away', () => {
     await seen
     socket.destroy()
     await vi.waitFor(() => expect(lines.join('')).toContain('ECONNRESET'))
+    await vi.waitFor(() => expect(lines.join('')).toContain('stray error'))
     expect(lines.filter((line) => JSON.parse(line).level >= 30)).toEqual([])
+    expect(printed).not.toHaveBeenCalled()
+    printed.mockRestore()
   })
 })
