@@ -153,7 +153,7 @@ export const loadStep = async (
       ? undefined
       : await site.provider.Session.findByUid(details.session.uid)
   const account = await site.deps.store.accounts.bySub(details.session?.accountId ?? '')
-  // Another account may have signed in to this session since the page was shown.
+  // The OP has compared the two accounts; this is a later read of the session.
   const own = account !== null && session?.accountId === account.sub
   if (!own || account.disabledAt !== null) {
     throw new AppError('session_not_found', 'the session or its account is gone')

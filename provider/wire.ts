@@ -10,6 +10,7 @@ import type { Clock, Deps, Random } from '../accounts/ports.ts'
 import { createSealer } from '../accounts/seal.ts'
 import { type OpenedStore, openStore } from '../adapters/open.ts'
 import type { Site } from '../interactions/site.ts'
+import { HALF_OPEN_MS } from '../policies/next_step.ts'
 import { createRenderer } from '../views/render.ts'
 import { PORTAL_CLIENT_ID, rulesOfApplications, tilesOf } from './clients.ts'
 import { configurationOf } from './configuration.ts'
@@ -115,6 +116,7 @@ const siteOf = (settings: Settings, core: Core, provider: Provider): Site => {
       school: { name: school.name, logoUrl: school.logo_url, support: school.support },
       theme: { accent: school.accent },
       timeZone: settings.time_zone,
+      signInMinutes: Math.min(settings.tokens.sign_in_minutes, HALF_OPEN_MS / 60_000),
     }),
     decide: createDecide(core.deps, rulesOf),
     provedIn: (session) => provedIn(session, core.deps.clock()),

@@ -88,7 +88,10 @@ describe('at the first connection a person', () => {
     expect(browser.view.text).not.toContain(PIN)
     expect((await school.account('first.mismatch')).pin).toBeNull()
     await browser.submit({ define_pin: 'yes', new_pin: '', confirm_pin: '' })
-    expect(errorsOf(browser.view)).toEqual(['Fill in this field.', 'Fill in this field.'])
+    expect(errorsOf(browser.view)).toEqual([
+      'Type a new PIN code.',
+      'Type your new PIN code a second time.',
+    ])
   })
 
   it('who types spaces between the digits is understood', async () => {

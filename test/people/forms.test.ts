@@ -128,7 +128,7 @@ describe('a form is taken', () => {
   it('with an empty field named in words, and what was typed kept but for secrets', async () => {
     const browser = await atTheLogin()
     await browser.submit({ identifier: '', password: 'something' })
-    expect(errorsOf(browser.view)).toEqual(['Fill in this field.'])
+    expect(errorsOf(browser.view)).toEqual(['Type your identifier.'])
     await browser.submit({ identifier: '<b>"o\'person</b>', password: '' })
     const field = browser.view.html.querySelector('input[name=identifier]')
     expect(field?.getAttribute('value')).toBe('<b>"o\'person</b>')

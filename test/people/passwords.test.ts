@@ -221,7 +221,10 @@ describe('a new password is refused, and the page says why', () => {
       'The two passwords are not the same. Type your new password twice.',
     ])
     await change(browser, '')
-    expect(errorsOf(browser.view)).toEqual(['Fill in this field.', 'Fill in this field.'])
+    expect(errorsOf(browser.view)).toEqual([
+      'Type a new password.',
+      'Type the new password a second time.',
+    ])
     expect((await school.account('p.rules')).password?.mustChange).toBe(true)
     await change(browser, NEXT)
     expect(browser.view.step).toBe('callback')
