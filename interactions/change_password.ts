@@ -3,7 +3,7 @@ import type { NextStep } from '../policies/next_step.ts'
 import type { FormError, Pages } from '../views/pages.ts'
 import { missingFields } from './form.ts'
 import {
-  type Answer,
+  again,
   finish,
   formOf,
   type PersonStep,
@@ -20,21 +20,6 @@ const REASON: Record<Due['reason'], Pages['change_password']['reason']> = {
   must_change: 'required',
 }
 
-const show = (step: PersonStep, due: Due, errors: readonly FormError[] = []): Answer =>
-  showPage(
-    'change_password',
-    {
-      ...formOf(step, errors),
-      ...personOf(step),
-      identifier: step.account.identifier,
-      reason: REASON[due.reason],
-      askCurrent: false,
-      minLength: step.policy.passwords.min_length,
-      minEntropyBits: step.policy.passwords.min_entropy_bits,
-    },
-    step.account,
-  )
-
 type Refusal = Extract<ChangePasswordResult, { ok: false }>['refusals'][number]
 
 const errorOf = ({ reason, ...params }: Refusal): FormError => {
@@ -50,15 +35,25 @@ const errorOf = ({ reason, ...params }: Refusal): FormError => {
 
 /** The change of a password that is temporary, has expired or was asked to be changed. */
 export const changePasswordPage: StepPage<PersonStep> = {
-  show: (step, due) => show(step, due as Due),
+  show: (step, due, { errors }) =>
+    showPage(
+      'change_password',
+      {
+        ...formOf(step, errors),
+        ...personOf(step),
+        identifier: step.account.identifier,
+        reason: REASON[(due as Due).reason],
+        minLength: step.policy.passwords.min_length,
+      },
+      step.account,
+    ),
 
-  submit: async (step, fields, anyDue) => {
-    const due = anyDue as Due
+  submit: async (step, fields) => {
     const password = fields.text('new_password')
     const confirmation = fields.text('confirm_password')
     const absent = missingFields({ new_password: password, confirm_password: confirmation })
     if (absent.length > 0) {
-      return show(step, due, absent)
+      return again(absent)
     }
     const result = await changePassword(
       step.site.deps,
@@ -69,6 +64,6 @@ export const changePasswordPage: StepPage<PersonStep> = {
     )
     return result.ok
       ? finish({ change_password: { sub: step.account.sub, atMs: step.site.deps.clock() } })
-      : show(step, due, result.refusals.map(errorOf))
+      : again(result.refusals.map(errorOf))
   },
 }

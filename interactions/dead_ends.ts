@@ -1,12 +1,12 @@
 import type { NextStep } from '../policies/next_step.ts'
 import type { Pages } from '../views/pages.ts'
 import { HELP_PATH } from './page.ts'
-import { type Answer, formOf, type PersonStep, type StepPage, showPage } from './step.ts'
+import { type Finished, formOf, type PersonStep, type StepPage, showPage } from './step.ts'
 
 type Unmet = Extract<NextStep, { step: 'unmet' }>
 
 /** Ends the application's request with an OAuth error; the session stays as it was. */
-const backToApplication = (error: string, error_description: string): Answer => ({
+const backToApplication = (error: string, error_description: string): Finished => ({
   kind: 'finished',
   result: { error, error_description },
 })

@@ -4,12 +4,13 @@ import type { FormError, Pages } from '../views/pages.ts'
 import { type Fields, missingFields } from './form.ts'
 import { pinShape } from './pin_shape.ts'
 import {
-  type Answer,
+  again,
   finish,
   formOf,
   type PersonStep,
   personOf,
   type StepPage,
+  type Submitted,
   showPage,
 } from './step.ts'
 
@@ -28,27 +29,6 @@ const REASON: Record<Due['reason'], Model['reason']> = {
 const choicesOf = (step: PersonStep, due: Due): readonly Choice[] =>
   due.reason === 'first_connection' ? step.policy.protections.filter((each) => each !== 'pin') : []
 
-const show = (
-  step: PersonStep,
-  due: Due,
-  typed: { definePin?: boolean; choice?: Choice | undefined } = {},
-  errors: readonly FormError[] = [],
-): Answer =>
-  showPage(
-    'define_pin',
-    {
-      ...formOf(step, errors),
-      ...personOf(step),
-      shape: pinShape(step),
-      reason: REASON[due.reason],
-      definePin: typed.definePin ?? true,
-      pinOffered: step.policy.protections.includes('pin'),
-      choices: choicesOf(step, due),
-      choice: typed.choice,
-    },
-    step.account,
-  )
-
 type Refusal = Extract<DefinePinResult, { ok: false }>['reason']
 
 const errorOf = (step: PersonStep, reason: Refusal): FormError => {
@@ -65,15 +45,13 @@ const errorOf = (step: PersonStep, reason: Refusal): FormError => {
   }
 }
 
-const choose = async (step: PersonStep, due: Due, fields: Fields): Promise<Answer> => {
+const choose = async (step: PersonStep, due: Due, fields: Fields): Promise<Submitted> => {
   const choice = choicesOf(step, due).find((each) => each === fields.text('protection'))
   if (
     choice === undefined ||
     !(await chooseProtection(step.site.deps, step.account, step.policy, choice, step.origin))
   ) {
-    return show(step, due, { definePin: false, choice }, [
-      { field: 'protection', code: 'protection_required' },
-    ])
+    return again([{ field: 'protection', code: 'protection_required' }], { define_pin: 'no' })
   }
   const { sub } = step.account
   return finish({
@@ -83,7 +61,20 @@ const choose = async (step: PersonStep, due: Due, fields: Fields): Promise<Answe
 
 /** First connection, an imposed PIN, one an application needs, or the replacement of a generated one. */
 export const definePinPage: StepPage<PersonStep> = {
-  show: (step, due) => show(step, due as Due),
+  show: (step, due, { errors, typed }) =>
+    showPage(
+      'define_pin',
+      {
+        ...formOf(step, errors),
+        ...personOf(step),
+        shape: pinShape(step),
+        reason: REASON[(due as Due).reason],
+        definePin: typed['define_pin'] !== 'no',
+        pinOffered: step.policy.protections.includes('pin'),
+        choices: choicesOf(step, due as Due),
+      },
+      step.account,
+    ),
 
   submit: async (step, fields, anyDue) => {
     const due = anyDue as Due
@@ -96,7 +87,7 @@ export const definePinPage: StepPage<PersonStep> = {
     const confirmation = fields.text('confirm_pin').replaceAll(/\s/g, '')
     const absent = missingFields({ new_pin: pin, confirm_pin: confirmation })
     if (absent.length > 0) {
-      return show(step, due, {}, absent)
+      return again(absent)
     }
     const result = await definePin(
       step.site.deps,
@@ -106,7 +97,7 @@ export const definePinPage: StepPage<PersonStep> = {
       step.origin,
     )
     if (!result.ok) {
-      return show(step, due, {}, [errorOf(step, result.reason)])
+      return again([errorOf(step, result.reason)])
     }
     const { sub } = step.account
     const atMs = step.site.deps.clock()

@@ -1,10 +1,10 @@
 import type { NextStep } from '../policies/next_step.ts'
 import { effectiveProtection } from '../policies/policy.ts'
-import type { DeviceOffer, FormError } from '../views/pages.ts'
-import { offerOf, readDeviceAnswer, rememberDevice } from './device_offer.ts'
+import { offerOf, readDeviceAnswer, rememberDevice, typedOffer } from './device_offer.ts'
 import { COOKIE_HELP_PATH } from './page.ts'
 import {
-  type Answer,
+  again,
+  type Finished,
   finish,
   formOf,
   type PersonStep,
@@ -15,53 +15,52 @@ import {
 
 type Due = Extract<NextStep, { step: 'device' }>
 
-const show = (
-  step: PersonStep,
-  offer: DeviceOffer | undefined,
-  errors: readonly FormError[] = [],
-): Answer =>
-  offer === undefined
-    ? answered(step)
-    : showPage(
-        'device',
-        {
-          ...formOf(step, errors),
-          ...personOf(step),
-          offer,
-          protection:
-            effectiveProtection(step.policy, step.account.protection, step.account.pin !== null) ??
-            'none',
-          cookieHelpHref: COOKIE_HELP_PATH,
-        },
-        step.account,
-      )
-
-const answered = (step: PersonStep): Answer =>
+const answered = (step: PersonStep): Finished =>
   finish({ device: { sub: step.account.sub, atMs: step.site.deps.clock() } })
+
+/** A name typed below the PIN that was too vague. */
+const vagueBefore = (step: PersonStep, due: Due): Readonly<Record<string, string>> =>
+  due.reason === 'vague_name'
+    ? {
+        remember_device: 'yes',
+        vague_name: 'yes',
+        device_name: step.situation.proofs.deviceNameVague ?? '',
+      }
+    : {}
 
 /** The offer to add this device, on a page of its own; a vague name is questioned once. */
 export const devicePage: StepPage<PersonStep> = {
-  show: (step, anyDue) => {
-    const vague = (anyDue as Due).reason === 'vague_name'
-    const name = step.situation.proofs.deviceNameVague
-    return show(
-      step,
-      offerOf(step, { ticked: vague, vague, ...(name === undefined ? {} : { name }) }),
+  show: (step, due, { errors, typed }) => {
+    const offer = offerOf(step, { ...vagueBefore(step, due as Due), ...typed })
+    if (offer === undefined) {
+      return answered(step)
+    }
+    const { policy, account } = step
+    return showPage(
+      'device',
+      {
+        ...formOf(step, errors),
+        ...personOf(step),
+        offer,
+        protection: effectiveProtection(policy, account.protection, account.pin !== null) ?? 'none',
+        cookieHelpHref: COOKIE_HELP_PATH,
+      },
+      account,
     )
   },
 
-  submit: async (step, fields, anyDue) => {
+  submit: async (step, fields, due) => {
     const answer = readDeviceAnswer(step, fields)
     if (answer.kind === 'no') {
       return answered(step)
     }
-    const name = fields.text('device_name')
+    const typed = typedOffer(fields)
     if (answer.kind === 'refused') {
-      return show(step, offerOf(step, { ticked: true, name }), [answer.error])
+      return again([answer.error], typed)
     }
-    const questioned = (anyDue as Due).reason === 'vague_name' || fields.text('vague_name') !== ''
+    const questioned = (due as Due).reason === 'vague_name' || fields.text('vague_name') !== ''
     if (answer.vague && !questioned) {
-      return show(step, offerOf(step, { ticked: true, vague: true, name: answer.name }))
+      return again([], { ...typed, vague_name: 'yes' })
     }
     await rememberDevice(step, answer.name)
     return answered(step)

@@ -12,9 +12,19 @@ export type DeviceAnswer =
   | { readonly kind: 'yes'; readonly name: string; readonly vague: boolean }
   | { readonly kind: 'refused'; readonly error: FormError }
 
+/** The offer as it was answered, for a page that is shown again. */
+export const typedOffer = (fields: Fields): Readonly<Record<string, string>> => {
+  const name = fields.text('device_name')
+  return {
+    ...(name === '' ? {} : { device_name: name }),
+    ...(fields.ticked('remember_device') ? { remember_device: 'yes' } : {}),
+  }
+}
+
+/** None where the device is recognised already, or may not be here. */
 export const offerOf = (
   step: PersonStep,
-  typed: { name?: string; ticked?: boolean; vague?: boolean } = {},
+  typed: Readonly<Record<string, string>> = {},
 ): DeviceOffer | undefined => {
   const { device } = step.situation
   if (!device.mayAdd || device.recognised) {
@@ -31,9 +41,9 @@ export const offerOf = (
       { browser: family.browser, os: family.system, platform: family.platform },
       locale,
     ),
-    name: typed.name,
-    ticked: typed.ticked ?? false,
-    vague: typed.vague ?? false,
+    name: typed['device_name'],
+    ticked: typed['remember_device'] === 'yes',
+    vague: typed['vague_name'] === 'yes',
     lifetimeDays: step.policy.devices.lifetime_days,
   }
 }

@@ -13,12 +13,17 @@ import { pinPage } from './pin.ts'
 import type { Site } from './site.ts'
 import {
   type Answer,
+  type Finished,
+  finish,
   finishStep,
   loadInteraction,
   loadStep,
   type PersonStep,
+  refusedOf,
   type Step,
   type StepPage,
+  type Submitted,
+  showAgain,
 } from './step.ts'
 
 /** The page of every step after the first proof. */
@@ -31,14 +36,11 @@ const PAGES: Readonly<Record<string, StepPage<PersonStep>>> = {
   refused: refusedPage,
 }
 
-const send = async (step: Step, answer: Answer): Promise<void> =>
-  answer.kind === 'page' ? answer.send(step) : finishStep(step, answer.result)
-
 type Loaded = Awaited<ReturnType<typeof loadStep>>
-type Ask = <S extends Step>(page: StepPage<S>, step: S, due: NextStep) => Promise<Answer> | Answer
+type Ask<T> = <S extends Step>(page: StepPage<S>, step: S, due: NextStep) => Promise<T> | T
 
 /** Asks the page of the step; where something else is due by now, goes on to that. */
-const answerOf = async ({ step, person, due }: Loaded, ask: Ask): Promise<Answer> => {
+const answerOf = async <T>({ step, person, due }: Loaded, ask: Ask<T>): Promise<T | Finished> => {
   if (person === null) {
     return ask(loginPage, step, due)
   }
@@ -46,14 +48,18 @@ const answerOf = async ({ step, person, due }: Loaded, ask: Ask): Promise<Answer
   if (page === undefined) {
     throw new AppError('not_found', `no page for the step ${step.name}`)
   }
-  return due.step === step.name ? ask(page, person, due) : { kind: 'finished', result: {} }
+  return due.step === step.name ? ask(page, person, due) : finish({})
 }
 
 /** `GET /interaction/:uid`: the page of the step that is due. */
 export const showStep = async (ctx: Context, site: Site, uid: string): Promise<void> => {
   rememberLocale(ctx)
-  const loaded = await loadStep(ctx, site, await loadInteraction(ctx, site, uid))
-  await send(loaded.step, await answerOf(loaded, (page, step, due) => page.show(step, due)))
+  const details = await loadInteraction(ctx, site, uid)
+  const loaded = await loadStep(ctx, site, details)
+  const answer = await answerOf<Answer>(loaded, (page, step, due) =>
+    page.show(step, due, refusedOf(details)),
+  )
+  await (answer.kind === 'page' ? answer.send(loaded.step) : finishStep(loaded.step, answer.result))
 }
 
 /** `POST /interaction/:uid/:step`: the answer to it. */
@@ -70,8 +76,10 @@ export const submitStep = async (
     throw new AppError('already_done', `the step is ${details.prompt.name}, not ${name}`)
   }
   const loaded = await loadStep(ctx, site, details)
-  await send(
-    loaded.step,
-    await answerOf(loaded, (page, step, due) => page.submit(step, fields, due)),
+  const answer = await answerOf<Submitted>(loaded, (page, step, due) =>
+    page.submit(step, fields, due),
   )
+  await (answer.kind === 'again'
+    ? showAgain(loaded.step, details, answer)
+    : finishStep(loaded.step, answer.result))
 }

@@ -1,9 +1,8 @@
-import { signIn } from '../accounts/sign_in.ts'
-import type { FormError } from '../views/pages.ts'
+import { IDENTIFIER_LENGTH_MAX, signIn } from '../accounts/sign_in.ts'
 import { missingFields } from './form.ts'
 import { HELP_PATH } from './page.ts'
 import {
-  type Answer,
+  again,
   finish,
   formOf,
   type Step,
@@ -12,33 +11,32 @@ import {
   showPage,
 } from './step.ts'
 
-const show = (step: Step, identifier: string, errors: readonly FormError[]): Answer =>
-  showPage('login', {
-    ...formOf(step, errors),
-    identifier,
-    applicationName: step.clientId === step.site.portalClientId ? undefined : step.applicationName,
-    helpHref: HELP_PATH,
-  })
+const hintOf = ({ params: { login_hint: hint } }: Step): string =>
+  typeof hint === 'string' ? hint.slice(0, IDENTIFIER_LENGTH_MAX) : ''
 
 /** Identifier and password. One answer for whatever is wrong. */
 export const loginPage: StepPage<Step> = {
-  show: (step) => {
-    const hint = step.params['login_hint']
-    return show(step, typeof hint === 'string' ? hint.slice(0, 256) : '', [])
-  },
+  show: (step, _due, { errors, typed }) =>
+    showPage('login', {
+      ...formOf(step, errors),
+      identifier: typed['identifier'] ?? hintOf(step),
+      applicationName:
+        step.clientId === step.site.portalClientId ? undefined : step.applicationName,
+      helpHref: HELP_PATH,
+    }),
 
   submit: async (step, fields) => {
     const identifier = fields.text('identifier').trim()
     const password = fields.text('password')
     const absent = missingFields({ identifier, password })
     if (absent.length > 0) {
-      return show(step, identifier, absent)
+      return again(absent, { identifier })
     }
     // The proof dates from before the account was read: what is voided meanwhile includes it.
     const atMs = step.site.deps.clock()
     const result = await signIn(step.site.deps, { identifier, password }, step.origin)
     if (!result.ok) {
-      return show(step, identifier, [{ code: 'login_refused' }])
+      return again([{ code: 'login_refused' }], { identifier })
     }
     setDeviceCookie(step, result.cookie)
     const login = {

@@ -1,13 +1,12 @@
 import { isBlockedPin } from '../accounts/account.ts'
-import { verifyPin } from '../accounts/verify_pin.ts'
+import { type PinResult, verifyPin } from '../accounts/verify_pin.ts'
 import { PIN_TRIES_DEFAULT } from '../policies/lockout.ts'
-import type { NextStep } from '../policies/next_step.ts'
-import type { DeviceOffer, FormError } from '../views/pages.ts'
-import { offerOf, readDeviceAnswer, rememberDevice } from './device_offer.ts'
+import type { FormError } from '../views/pages.ts'
+import { offerOf, readDeviceAnswer, rememberDevice, typedOffer } from './device_offer.ts'
 import { COOKIE_HELP_PATH, HELP_PATH } from './page.ts'
 import { pinShape } from './pin_shape.ts'
 import {
-  type Answer,
+  again,
   finish,
   formOf,
   type PersonStep,
@@ -16,79 +15,65 @@ import {
   showPage,
 } from './step.ts'
 
-const blocked = (step: PersonStep): Answer =>
-  showPage('pin_blocked', { ...personOf(step), helpHref: HELP_PATH }, step.account)
+/** The number of tries left is told where the policy allows more than CNIL's three. */
+const wrong = (step: PersonStep, left: number): FormError =>
+  step.policy.pin.tries > PIN_TRIES_DEFAULT && left === 1
+    ? { field: 'pin', code: 'pin_wrong', params: { left } }
+    : { field: 'pin', code: 'pin_wrong' }
 
-const show = (
-  step: PersonStep,
-  due: NextStep,
-  device: DeviceOffer | undefined = offerOf(step),
-  errors: readonly FormError[] = [],
-  triesLeft?: number,
-): Answer => {
-  const reason = due.step === 'pin' ? due.reason : 'new_device'
-  return showPage(
-    'pin',
-    {
-      ...formOf(step, errors),
-      ...personOf(step),
-      shape: pinShape(step),
-      // A passcode or PIN for an application alone does not make this a device to trust.
-      device,
-      reason,
-      applicationName: step.applicationName,
-      triesLeft,
-      cookieHelpHref: COOKIE_HELP_PATH,
-      helpHref: HELP_PATH,
-    },
-    step.account,
-  )
+type Refusal = Extract<PinResult, { ok: false }>
+
+/** None where the page says it all: the PIN is blocked. */
+const errorsOf = (step: PersonStep, refusal: Refusal): FormError[] => {
+  const { min_length: min, max_length: max } = step.policy.pin
+  switch (refusal.reason) {
+    case 'blocked':
+      return []
+    case 'format':
+      return [{ field: 'pin', code: 'pin_format', params: { min, max } }]
+    case 'busy':
+      return [{ code: 'try_again' }]
+    case 'wrong':
+      return [wrong(step, refusal.left)]
+  }
 }
-
-/** The last try is announced where the policy allows more than CNIL's three. */
-const warnsAt = (step: PersonStep, left: number): number | undefined =>
-  step.policy.pin.tries > PIN_TRIES_DEFAULT && left === 1 ? left : undefined
 
 /** The PIN of a person whose password was proved, and the offer to add the device below it. */
 export const pinPage: StepPage<PersonStep> = {
-  show: (step, due) =>
-    step.account.pin !== null && isBlockedPin(step.account.pin) ? blocked(step) : show(step, due),
+  show: (step, due, { errors, typed }) => {
+    if (step.account.pin !== null && isBlockedPin(step.account.pin)) {
+      return showPage('pin_blocked', { ...personOf(step), helpHref: HELP_PATH }, step.account)
+    }
+    return showPage(
+      'pin',
+      {
+        ...formOf(step, errors),
+        ...personOf(step),
+        shape: pinShape(step),
+        device: offerOf(step, typed),
+        reason: due.step === 'pin' ? due.reason : 'new_device',
+        applicationName: step.applicationName,
+        cookieHelpHref: COOKIE_HELP_PATH,
+        helpHref: HELP_PATH,
+      },
+      step.account,
+    )
+  },
 
-  submit: async (step, fields, due) => {
+  submit: async (step, fields) => {
     const answer = readDeviceAnswer(step, fields)
-    const offer = offerOf(step, {
-      ...(fields.text('device_name') === '' ? {} : { name: fields.text('device_name') }),
-      ticked: answer.kind !== 'no',
-    })
+    const typed = typedOffer(fields)
     const pin = fields.text('pin').replaceAll(/\s/g, '')
     if (pin === '') {
-      return show(step, due, offer, [{ field: 'pin', code: 'field_required' }])
+      return again([{ field: 'pin', code: 'field_required' }], typed)
     }
     if (answer.kind === 'refused') {
-      return show(step, due, offer, [answer.error])
+      return again([answer.error], typed)
     }
     const atMs = step.site.deps.clock()
     const result = await verifyPin(step.site.deps, step.account, pin, step.origin)
     if (!result.ok) {
-      const { min_length: min, max_length: max } = step.policy.pin
-      switch (result.reason) {
-        case 'blocked':
-          return blocked(step)
-        case 'format':
-          return show(step, due, offer, [
-            { field: 'pin', code: 'pin_format', params: { min, max } },
-          ])
-        case 'busy':
-          return show(step, due, offer, [{ code: 'try_again' }])
-        case 'wrong':
-          return show(
-            step,
-            due,
-            offer,
-            [{ field: 'pin', code: 'pin_wrong' }],
-            warnsAt(step, result.left),
-          )
-      }
+      return again(errorsOf(step, result), typed)
     }
     if (answer.kind === 'yes' && answer.vague) {
       const proved = { sub: step.account.sub, atMs, deviceAnswered: false, vagueName: answer.name }

@@ -7,7 +7,7 @@ import { showStep, submitStep } from './interaction.ts'
 import { leave } from './other_account.ts'
 import { PORTAL_RETURN_PATH, returnToPortal, showPortal } from './portal.ts'
 import type { Site } from './site.ts'
-import { OTHER_ACCOUNT } from './step.ts'
+import { OTHER_ACCOUNT, toStep } from './step.ts'
 
 type Handler = (ctx: Context, site: Site, params: Record<string, string>) => Promise<void> | void
 
@@ -16,6 +16,8 @@ const ROUTES: readonly (readonly ['get' | 'post', string, Handler])[] = [
   ['get', '/', showPortal],
   ['get', PORTAL_RETURN_PATH, returnToPortal],
   ['get', '/interaction/:uid', (ctx, site, { uid = '' }) => showStep(ctx, site, uid)],
+  // The address of a form, opened again: the page that it belongs to.
+  ['get', '/interaction/:uid/:step', (ctx, _site, { uid = '' }) => toStep(ctx, uid)],
   [
     'post',
     `/interaction/:uid/${OTHER_ACCOUNT}`,

@@ -33,13 +33,27 @@ export interface PersonStep extends Step {
   readonly mayLeave: boolean
 }
 
-export type Answer =
-  | {
-      readonly kind: 'page'
-      readonly send: (step: Step) => void
-    }
-  /** Results by step, merged with those of the pages before; see the OP's interaction results. */
-  | { readonly kind: 'finished'; readonly result: Readonly<Record<string, unknown>> }
+/** Results by step, merged with those of the pages before; see the OP's interaction results. */
+export interface Finished {
+  readonly kind: 'finished'
+  readonly result: Readonly<Record<string, unknown>>
+}
+
+/** The page to answer with, or the next step where there is nothing to ask. */
+export type Answer = { readonly kind: 'page'; readonly send: (step: Step) => void } | Finished
+
+/** What a refused form leaves for the page when it is shown again. Never a secret. */
+export interface Refused {
+  readonly errors: readonly FormError[]
+  readonly typed: Readonly<Record<string, string>>
+}
+
+export type Submitted = (Refused & { readonly kind: 'again' }) | Finished
+
+export const again = (
+  errors: readonly FormError[],
+  typed: Readonly<Record<string, string>> = {},
+): Submitted => ({ kind: 'again', errors, typed })
 
 export const showPage = <P extends PageName>(
   page: P,
@@ -55,15 +69,15 @@ export const showPage = <P extends PageName>(
     }),
 })
 
-export const finish = (result: Readonly<Record<string, unknown>>): Answer => ({
+export const finish = (result: Readonly<Record<string, unknown>>): Finished => ({
   kind: 'finished',
   result,
 })
 
 /** The page of one step: parse, ask, act, answer. */
 export interface StepPage<S extends Step> {
-  show(step: S, due: NextStep): Promise<Answer> | Answer
-  submit(step: S, fields: Fields, due: NextStep): Promise<Answer>
+  show(step: S, due: NextStep, refused: Refused): Promise<Answer> | Answer
+  submit(step: S, fields: Fields, due: NextStep): Promise<Submitted>
 }
 
 export const interactionPath = (uid: string): string => `/interaction/${uid}`
@@ -180,6 +194,31 @@ export const loadStep = async (
   }
 }
 
+const NOT_REFUSED: Refused = { errors: [], typed: {} }
+
+/** The OP keeps this field with the interaction; see `installFactors`. */
+type WithRefused = { refused?: Refused & { readonly step: string } }
+
+/** What the last form of this step was refused for. */
+export const refusedOf = (details: Interaction): Refused => {
+  const { refused } = details as WithRefused
+  return refused?.step === details.prompt.name ? refused : NOT_REFUSED
+}
+
+/**
+ * Sends the browser back to the page, which then says why (RFC 9110 §15.4.4): a page that answers
+ * a form cannot be gone back to, nor its address opened again.
+ */
+export const showAgain = async (
+  { ctx, uid, name }: Step,
+  details: Interaction,
+  { errors, typed }: Refused,
+): Promise<void> => {
+  ;(details as WithRefused).refused = { step: name, errors, typed }
+  await details.persist()
+  toStep(ctx, uid)
+}
+
 /** Hands the result to the OP and sends the browser back to it. */
 export const finishStep = async (
   step: Step,
@@ -191,6 +230,12 @@ export const finishStep = async (
   })
   ctx.status = 303
   ctx.redirect(returnTo)
+}
+
+/** Sends the browser to the page of the step that is due. */
+export const toStep = (ctx: Context, uid: string): void => {
+  ctx.status = 303
+  ctx.redirect(interactionPath(uid))
 }
 
 /** Sets the device cookie: it spares a PIN or a notice and marks a known browser, nothing else. */

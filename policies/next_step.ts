@@ -228,6 +228,9 @@ const isStale = ({ proofs, nowMs }: Situation, { passwordSetAt }: AccountState):
   return tooLong || (password !== undefined && Math.max(password, passwordChanged) < passwordSetAt)
 }
 
+/** An application that is not for somebody asks nothing of them: no proof, and no PIN to define. */
+const NOT_FOR_THEM: Pick<Wanted, 'acr' | 'leastAcr' | 'essential'> = { acr: [], essential: false }
+
 const firstProof = (situation: Situation): NextStep | null => {
   const { account, proofs, wanted } = situation
   const times = [proofs.password, proofs.passcode].filter((time) => time !== undefined)
@@ -263,9 +266,10 @@ export const nextStep = (situation: Situation): NextStep => {
     protection: effectiveProtection(policy, account.protection, account.pin !== 'none'),
     notBefore: earliest(situation),
   }
-  const asked = lackOf(wanted.acr, facts)
-  const least = wanted.leastAcr === undefined ? NOTHING : lackOf([wanted.leastAcr], facts)
-  const unmet = least.unmet ?? (wanted.essential && wanted.acr.length > 0 ? asked.unmet : null)
+  const { acr, leastAcr, essential } = wanted.forThisUserType ? wanted : NOT_FOR_THEM
+  const asked = lackOf(acr, facts)
+  const least = leastAcr === undefined ? NOTHING : lackOf([leastAcr], facts)
+  const unmet = least.unmet ?? (essential && acr.length > 0 ? asked.unmet : null)
   if (unmet !== null) {
     return { step: 'unmet', reason: unmet }
   }

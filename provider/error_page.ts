@@ -166,6 +166,7 @@ export const errorPages =
   async (ctx: Context, next: () => Promise<unknown>): Promise<void> => {
     try {
       await next()
+      assertAnswered(ctx)
     } catch (error) {
       const gone = isGone(ctx, error)
       const shown = shownOf(error, String(ctx.state['reference']))
@@ -176,6 +177,13 @@ export const errorPages =
       }
     }
   }
+
+/** A method or address that neither we nor the OP answer: people get a page for that too. */
+const assertAnswered = (ctx: Context): void => {
+  if (ctx.status === 404 && ctx.body == null && ctx.accepts('json', 'html') === 'html') {
+    throw new AppError('not_found', `nothing answers ${ctx.method} ${ctx.path}`)
+  }
+}
 
 /** What breaks outside our routes and the OP's. Koa itself would print it, whatever it is. */
 export const logStrayErrors = (provider: Provider, log: Logger): void => {

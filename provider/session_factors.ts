@@ -161,14 +161,20 @@ export const mergeFactors = (stored: Factors, incoming: Factors): Factors => {
   }
 }
 
+/** The OP works out once which fields of a record it keeps, and drops the others. */
+const keepField = (model: unknown, field: string): void => {
+  const { IN_PAYLOAD } = model as { IN_PAYLOAD: string[] }
+  const keys = [...IN_PAYLOAD, field]
+  Object.defineProperty(model, 'IN_PAYLOAD', { get: () => keys })
+}
+
 /**
- * Makes sessions carry our factors. To be called right after `new Provider`, before any request:
- * the OP works out once which fields of a session it keeps, and drops the others.
+ * Makes sessions carry our factors, and interactions why their last form was refused. To be called
+ * right after `new Provider`, before any request.
  */
 export const installFactors = (provider: Provider): void => {
-  const Session = provider.Session as unknown as { IN_PAYLOAD: string[] }
-  const keys = [...Session.IN_PAYLOAD, 'factors']
-  Object.defineProperty(Session, 'IN_PAYLOAD', { get: () => keys })
+  keepField(provider.Session, 'factors')
+  keepField(provider.Interaction, 'refused')
   // Emitted after the login of a resumed request and before its policy; must stay synchronous.
   provider.on('interaction.ended', (ctx: KoaContextWithOIDC) => {
     const { session, result } = ctx.oidc

@@ -21,7 +21,6 @@ export interface School {
 export const FORM_ERROR_CODES = [
   'login_refused',
   'field_required',
-  'form_invalid',
   'try_again', // another try of the same person is being checked at this moment
   'pin_wrong', // left?
   'pin_format', // min, max
@@ -37,10 +36,7 @@ export const FORM_ERROR_CODES = [
   'pin_guessable_same', // the one being replaced
   'protection_required',
   'device_name_required',
-  'device_name_vague',
   'device_name_too_long', // max
-  'device_limit',
-  'password_wrong',
   'password_short', // min
   'password_long', // max
   'password_digits_only',
@@ -146,8 +142,6 @@ export interface Pages {
       /** `new_device`: this browser is not recognised; `application`: the application asked for it. */
       reason: 'new_device' | 'application'
       applicationName?: string | undefined
-      /** Only when the policy allows more than three tries and one is left. */
-      triesLeft?: number | undefined
       cookieHelpHref: string
       helpHref: string
     }
@@ -164,7 +158,6 @@ export interface Pages {
       /** false: the policy offers no PIN, only the choice is shown. */
       pinOffered: boolean
       choices: readonly ('notification' | 'none')[]
-      choice?: 'notification' | 'none' | undefined
     }
   /** `<main data-step="device">` */
   device: Form &
@@ -179,9 +172,7 @@ export interface Pages {
       identifier: string
       /** Why: it is temporary, has expired, or the school asked for it. */
       reason: 'temporary' | 'expired' | 'required'
-      askCurrent: boolean
       minLength: number
-      minEntropyBits: number
     }
   /** `<main data-step="unmet">`: the application wants a proof that this person cannot give. One button: back to it. */
   unmet: Form & {

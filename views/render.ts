@@ -56,7 +56,6 @@ const NAMED_WHEN_EMPTY: readonly string[] = [
   'pin',
   'new_pin',
   'confirm_pin',
-  'current_password',
   'new_password',
   'confirm_password',
 ]

@@ -62,3 +62,7 @@ export const postByHand = async (
     body: new URLSearchParams({ csrf, ...fields }),
   })
 }
+
+/** Sent back to the page of the step, which says why: not on to the application. */
+export const isSentBack = ({ status, headers }: Response): boolean =>
+  status === 303 && /^\/interaction\/[\w-]+$/.test(headers.get('location') ?? '')

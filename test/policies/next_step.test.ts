@@ -197,6 +197,15 @@ const CASES: readonly (readonly [string, Change, Partial<NextStep>])[] = [
     { step: 'refused' },
   ],
   [
+    'asks nobody for a PIN on behalf of an application that is not for them',
+    both(
+      recognised,
+      account({ protection: 'none', pin: 'none', hadPin: false }),
+      wanted({ acr: [PIN_ACR], essential: true, leastAcr: OTP_ACR, forThisUserType: false }),
+    ),
+    { step: 'refused' },
+  ],
+  [
     'goes on with what holds when a wished acr is out of reach',
     both(recognised, wanted({ acr: [OTP_ACR] })),
     { step: 'done' },

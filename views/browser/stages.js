@@ -86,6 +86,8 @@ function say(field, problem) {
   document.getElementById(id)?.remove()
   field.removeAttribute('aria-invalid')
   field.setAttribute('aria-describedby', `${field.id}-hint`)
+  // What the server said of the last code is no longer what is wrong.
+  document.querySelector('.notice-error')?.remove()
   if (!problem) return
   const text = document.createElement('p')
   text.id = id
