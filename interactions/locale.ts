@@ -50,8 +50,9 @@ export const languageLinks = (
   path: string,
   current: Locale,
 ): { locale: Locale; href: string; current: boolean }[] =>
-  LOCALES.map((locale) => ({
-    locale,
-    href: `${OWN_PATH.test(path) ? path : '/'}?lang=${locale}`,
-    current: locale === current,
-  }))
+  LOCALES.map((locale) => {
+    const [address = '/', query = ''] = (OWN_PATH.test(path) ? path : '/').split('?')
+    const parameters = new URLSearchParams(query)
+    parameters.set('lang', locale)
+    return { locale, href: `${address}?${parameters}`, current: locale === current }
+  })

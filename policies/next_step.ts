@@ -250,6 +250,17 @@ const firstProof = (situation: Situation): NextStep | null => {
   return over ? { step: 'login', reason: 'session_over' } : null
 }
 
+/** What the application's request and its own minimum lack together. */
+const lackOfRequest = (facts: Omit<Facts, 'missing'>): Lack => {
+  const { wanted } = facts
+  const { acr, leastAcr, essential } = wanted.forThisUserType ? wanted : NOT_FOR_THEM
+  const asked = lackOf(acr, facts)
+  const least = leastAcr === undefined ? NOTHING : lackOf([leastAcr], facts)
+  // A wish that is out of reach is passed over; a minimum and an essential claim are not.
+  const unmet = least.unmet ?? (essential && acr.length > 0 ? asked.unmet : null)
+  return { missing: strongest(asked.missing, least.missing), unmet }
+}
+
 /**
  * The one rule that decides: what a person has to do next, and why. Pure and total: every prompt,
  * page and simulation asks it, nothing else decides.
@@ -266,14 +277,10 @@ export const nextStep = (situation: Situation): NextStep => {
     protection: effectiveProtection(policy, account.protection, account.pin !== 'none'),
     notBefore: earliest(situation),
   }
-  const { acr, leastAcr, essential } = wanted.forThisUserType ? wanted : NOT_FOR_THEM
-  const asked = lackOf(acr, facts)
-  const least = leastAcr === undefined ? NOTHING : lackOf([leastAcr], facts)
-  const unmet = least.unmet ?? (essential && acr.length > 0 ? asked.unmet : null)
+  const { missing, unmet } = lackOfRequest(facts)
   if (unmet !== null) {
     return { step: 'unmet', reason: unmet }
   }
-  const missing = strongest(asked.missing, least.missing)
   for (const rule of RULES) {
     const due = rule({ ...facts, missing })
     if (due !== null) {

@@ -86,7 +86,7 @@ const showError = async (ctx: Context, site: Site, shown: Shown): Promise<void> 
       helpHref: HELP_PATH,
       cookieHelpHref: COOKIE_HELP_PATH,
     },
-    { path: pageOfItsOwn ? ctx.path : (actionHref ?? '/') },
+    { path: pageOfItsOwn ? ctx.url : (actionHref ?? '/') },
   )
 }
 

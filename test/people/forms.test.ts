@@ -125,6 +125,13 @@ describe('a form is taken', () => {
     expect((await postByHand(browser, LOGIN)).status).toBe(303)
   })
 
+  it('leads back to its page where its address is opened again', async () => {
+    const browser = await atTheLogin()
+    const { action } = formIn(browser.view)
+    await browser.open(action)
+    expect(browser.view).toMatchObject({ step: 'login', status: 200 })
+  })
+
   it('with an empty field named in words, and what was typed kept but for secrets', async () => {
     const browser = await atTheLogin()
     await browser.submit({ identifier: '', password: 'something' })

@@ -96,6 +96,11 @@ describe('the language of the pages', () => {
     await browser.open('/auth?client_id=nobody&response_type=code')
     expect(browser.view.status).toBe(400)
     expect(browser.view.text).toContain('L’application a fait une erreur')
+    const english = browser.view.html.querySelector('a[hreflang=en]')?.getAttribute('href') ?? ''
+    const other = school.browser({ language: 'fr' })
+    await other.open(english.replaceAll('&amp;', '&'))
+    expect(other.view.status).toBe(400)
+    expect(other.view.text).toContain('made a mistake')
     await application.start(browser)
     await browser.post(formIn(browser.view).action, { csrf: 'x' })
     expect(browser.view.status).toBe(403)

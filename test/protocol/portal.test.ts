@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { PASSWORD, PIN, type School, startSchool } from '../support/school.ts'
-import { answer, application, ENT, errorAt, signIn, silently } from './steps.ts'
+import { ACR_PIN, answer, application, ENT, errorAt, signIn, silently } from './steps.ts'
 
 describe('the portal', () => {
   let school: School
@@ -11,6 +11,7 @@ describe('the portal', () => {
         application('Salle des profs', {
           client_uri: 'https://profs.example/',
           user_types: ['teacher'],
+          least_acr: ACR_PIN,
         }),
         application('Cahier de textes', {
           client_uri: 'https://textes.example/',
@@ -127,6 +128,15 @@ describe('the portal', () => {
       expect(await silently(staffRoom, browser)).toBe('access_denied')
       // Signed in all the same, for what is theirs.
       expect(await silently(await school.application(), browser)).toBeNull()
+    })
+
+    it('has nobody define a PIN for it', async () => {
+      const noe = await school.person({ userType: 'student', protection: 'none' })
+      const browser = school.browser()
+      await (await school.application('Salle des profs')).start(browser, { acr_values: ACR_PIN })
+      await browser.submit({ identifier: noe.identifier, password: PASSWORD })
+      expect(browser.view.step).toBe('refused')
+      expect((await school.account(noe.identifier)).hadPin).toBe(false)
     })
 
     it('still asks for the PIN first: rights are no news for whoever has only a password', async () => {
