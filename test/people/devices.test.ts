@@ -389,7 +389,7 @@ describe('with the protection "notification"', () => {
     const { sub } = await person('t.told')
     const browser = school.browser({ address: '203.0.113.9' })
     expect((await enter(application, browser, 't.told')).step).toBe('device')
-    expect(browser.view.text).toContain('you will not get a message each time')
+    expect(browser.view.text).toContain('signing in here will no longer leave you a notice')
     await browser.submit({})
     expect(browser.view.step).toBe('callback')
     const [told] = await school.gateway.core.deps.store.notices.list(sub, 10)
