@@ -30,7 +30,7 @@ const changesOfType = (userType: UserType, before: Policy, after: Policy): Polic
 }
 
 /** What differs between two sets of policies, rule by rule. */
-export const policyChanges = (before: PolicySet, after: PolicySet): PolicyChange[] =>
+const policyChanges = (before: PolicySet, after: PolicySet): PolicyChange[] =>
   USER_TYPES.flatMap((type) => changesOfType(type, before[type], after[type]))
 
 /**

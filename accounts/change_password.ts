@@ -6,9 +6,10 @@ import {
 import type { Policy } from '../policies/policy.ts'
 import { type Account, isProtectedAlike, type PasswordRecord } from './account.ts'
 import { auditEntry } from './audit.ts'
+import { laneOfPerson } from './lane.ts'
 import { notice } from './notices.ts'
 import type { Deps, Origin } from './ports.ts'
-import { laneOfPerson, passwordOwner } from './sign_in.ts'
+import { passwordOwner } from './sign_in.ts'
 
 export type ChangePasswordResult =
   | { readonly ok: true }

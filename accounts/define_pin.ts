@@ -3,13 +3,13 @@ import { judgePin, type PinRefusal } from '../policies/pin_rules.ts'
 import type { Policy } from '../policies/policy.ts'
 import { type Account, accountState, isProtectedAlike, type PinRecord } from './account.ts'
 import { auditEntry } from './audit.ts'
+import { laneOfPerson } from './lane.ts'
 import { notice, whence } from './notices.ts'
 import type { Deps, Origin } from './ports.ts'
-import { laneOfPerson } from './sign_in.ts'
 import { pinOwner } from './verify_pin.ts'
 
 export type DefinePinResult =
-  /** `counts`: the new PIN is a factor already in this sign-in (product: only the very first one). */
+  /** `counts`: the new PIN is a factor already in this sign-in. Only the account's very first one does. */
   | { readonly ok: true; readonly counts: boolean }
   | { readonly ok: false; readonly reason: PinRefusal | 'mismatch' | 'same' | 'changed_meanwhile' }
 

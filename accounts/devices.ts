@@ -18,7 +18,7 @@ export const tokenHash = (token: string): string =>
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64url')
 
-export const mintToken = (
+const mintToken = (
   deps: Deps,
 ): { token: string; next: { tokenHash: string; browserId: string } } => {
   const token = text(deps.random.bytes(TOKEN_BYTES))

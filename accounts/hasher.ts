@@ -10,12 +10,6 @@ export interface HashParameters {
   readonly parallelism: number
 }
 
-export const DEFAULT_HASH_PARAMETERS: HashParameters = {
-  memoryKib: 19_456,
-  iterations: 2,
-  parallelism: 1,
-}
-
 export interface HasherOptions {
   /** Seals under the pepper. */
   readonly sealer: Sealer

@@ -219,7 +219,7 @@ export interface NoticeStore {
 export interface AuditEntry {
   readonly id: string
   readonly atMs: number
-  /** Such as `password_right`; the closed list is in `audit.ts`. */
+  /** Such as `login_right`; the closed list is in `audit.ts`. */
   readonly act: string
   readonly outcome: 'done' | 'refused'
   /** Who acted: a `sub`, or `cli:<system user>`; null: nobody known. */

@@ -4,9 +4,10 @@ import { normalizePassword } from '../policies/password_rules.ts'
 import type { PolicySet } from '../policies/policy.ts'
 import { type Account, identifierKey } from './account.ts'
 import { auditEntry } from './audit.ts'
-import { followBrowser, tokenHash } from './devices.ts'
+import { followBrowser } from './devices.ts'
 import { keepPlace } from './keep_place.ts'
-import type { Admission, Deps, HashLane, HashPlace, Origin, Presented } from './ports.ts'
+import { laneOf, presentedBrowser, subjectOf } from './lane.ts'
+import type { Admission, Deps, HashPlace, Origin, Presented } from './ports.ts'
 import { renewPassword } from './renew_hash.ts'
 
 /** What is hashed is bound to its owner, so that one person's hash is worth nothing at another's. */
@@ -23,42 +24,6 @@ export type SignInResult =
     }
   /** One answer for every refusal: unknown, wrong, lapsed, disabled, delayed, locked. */
   | { readonly ok: false }
-
-const UNKNOWN: Presented = { kind: 'unknown' }
-
-/** Whose tries these are: a keyed hash of what was typed, whether or not anybody is called so. */
-const subjectOf = (deps: Deps, identifier: string): string =>
-  deps.digest('password_tries', identifierKey(identifier.slice(0, IDENTIFIER_LENGTH_MAX)))
-
-/**
- * Which lane of the hashing queue a request waits in. The lane for known browsers is for the people
- * who signed in on them, each with a few places: anybody with an account can collect cookies, and
- * could otherwise fill it with tries for everybody else.
- */
-const laneOf = async (
-  deps: Deps,
-  presented: Presented,
-  origin: Origin,
-  { subject, key }: { subject: string; key: string },
-): Promise<HashLane> =>
-  presented.kind === 'known' &&
-  (await deps.store.passwordTries.isKnown(subject, presented.browserId))
-    ? { known: true, key }
-    : { known: false, key: truncateNetwork(origin.address) }
-
-/** The lane of somebody whose password was proved. */
-export const laneOfPerson = async (
-  deps: Deps,
-  { identifier, sub }: Account,
-  origin: Origin,
-): Promise<HashLane> =>
-  laneOf(deps, await presentedBrowser(deps, origin), origin, {
-    subject: subjectOf(deps, identifier),
-    key: sub,
-  })
-
-export const presentedBrowser = async (deps: Deps, origin: Origin): Promise<Presented> =>
-  origin.deviceToken === null ? UNKNOWN : deps.store.devices.present(tokenHash(origin.deviceToken))
 
 /** Why there is nothing to check the password against, or null. For the audit only. */
 const obstacle = (
@@ -93,9 +58,12 @@ interface Typed {
  */
 export const signIn = async (deps: Deps, typed: Typed, origin: Origin): Promise<SignInResult> => {
   const presented = await presentedBrowser(deps, origin)
-  const subject = subjectOf(deps, typed.identifier)
+  const identifier = typed.identifier.slice(0, IDENTIFIER_LENGTH_MAX)
+  const subject = subjectOf(deps, identifier)
   const lane = await laneOf(deps, presented, origin, { subject, key: subject })
-  return keepPlace(deps, lane, (place) => checkPassword(deps, typed, origin, presented, place))
+  return keepPlace(deps, lane, (place) =>
+    checkPassword(deps, { ...typed, identifier }, origin, presented, place),
+  )
 }
 
 const checkPassword = async (
@@ -107,7 +75,7 @@ const checkPassword = async (
 ): Promise<SignInResult> => {
   const nowMs = deps.clock()
   const network = truncateNetwork(origin.address)
-  const key = identifierKey(typed.identifier.slice(0, IDENTIFIER_LENGTH_MAX))
+  const key = identifierKey(typed.identifier)
   const subject = subjectOf(deps, typed.identifier)
   const [account, policies] = await Promise.all([
     deps.store.accounts.byIdentifier(key),

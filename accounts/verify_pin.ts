@@ -5,10 +5,10 @@ import { type Account, isBlockedPin, type PinRecord } from './account.ts'
 import { auditEntry } from './audit.ts'
 import { deviceHere } from './devices.ts'
 import { keepPlace } from './keep_place.ts'
+import { laneOfPerson, presentedBrowser } from './lane.ts'
 import { notice, whence } from './notices.ts'
 import type { Deps, HashPlace, Origin, PinTries, Presented, Tables } from './ports.ts'
 import { renewPin } from './renew_hash.ts'
-import { laneOfPerson, presentedBrowser } from './sign_in.ts'
 
 export const pinOwner = (sub: string): string => `pin:${sub}`
 
@@ -17,7 +17,7 @@ export type PinResult =
   | { readonly ok: false; readonly reason: 'format' | 'blocked' | 'busy' }
   | { readonly ok: false; readonly reason: 'wrong'; readonly left: number }
 
-export const PIN_FORMAT = /^\d{4,12}$/
+const PIN_FORMAT = /^\d{4,12}$/
 
 /**
  * Whose tries these are: a success clears those of its own browser only. A stale copy of the

@@ -8,7 +8,7 @@ import type { Schema } from './schema.ts'
 import type { Sql } from './sql.ts'
 
 /** The little that the databases spell differently. */
-export interface SqlWords {
+interface SqlWords {
   /** Column definition of a key that grows by itself in the order of insertion. */
   readonly serialKey: string
 }
@@ -19,7 +19,7 @@ export interface Migration {
   readonly statements: (words: SqlWords) => readonly string[]
 }
 
-export const SQLITE_WORDS: SqlWords = { serialKey: 'INTEGER PRIMARY KEY AUTOINCREMENT' }
+const SQLITE_WORDS: SqlWords = { serialKey: 'INTEGER PRIMARY KEY AUTOINCREMENT' }
 
 /** Numbered by their place, from 1. */
 export const MIGRATIONS: readonly Migration[] = [first, indexes]

@@ -23,7 +23,7 @@ interface ArtifactRow {
 }
 
 /** When a row may go (ms), null: never. `expiresIn` in seconds. */
-export const rowEnd = (expiresIn: number | undefined, nowMs: number): number | null =>
+const rowEnd = (expiresIn: number | undefined, nowMs: number): number | null =>
   expiresIn === undefined || Number.isNaN(expiresIn)
     ? null
     : nowMs + expiresIn * 1000 + KEPT_AFTER_END_MS

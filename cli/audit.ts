@@ -72,6 +72,7 @@ const row = (entry: AuditEntry): string[] => [
   entry.sub ?? '-',
   entry.actor === entry.sub ? 'self' : (entry.actor ?? '-'),
   entry.network ?? '-',
+  entry.clientId ?? '-',
   detailWords(entry.detail),
 ]
 
@@ -93,7 +94,7 @@ const list = async (context: Context): Promise<Exit> => {
   const { deps } = await context.core()
   const filter = { ...(sub === undefined ? {} : { sub }), ...(act === undefined ? {} : { act }) }
   const entries = await deps.store.audit.list(filter, limit)
-  const head = ['TIME', 'ACT', 'OUTCOME', 'WHOM', 'WHO', 'NETWORK', 'FACTS']
+  const head = ['TIME', 'ACT', 'OUTCOME', 'WHOM', 'WHO', 'NETWORK', 'APPLICATION', 'FACTS']
   table([head, ...entries.map(row)]).forEach(out.line)
   out.data(entries.map(forMachines))
   return EXIT.ok

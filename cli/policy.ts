@@ -1,9 +1,9 @@
 import { applyPolicies, type PolicyChange } from '../accounts/apply_policies.ts'
 import type { PolicySet } from '../policies/policy.ts'
-import { USER_TYPES } from '../policies/user_type.ts'
+import { USER_TYPES, type UserType } from '../policies/user_type.ts'
 import { type Command, type Context, EXIT, type Exit, text } from './command.ts'
 import type { Output } from './output.ts'
-import { adviceFor } from './policy_advice.ts'
+import { type Advice, adviceFor } from './policy_advice.ts'
 import { readPolicyFile, writePolicyFile } from './policy_file.ts'
 
 /** The policies of a file, or null when its problems have been said. */
@@ -20,17 +20,22 @@ const read = ({ positionals, out, cwd }: Context): Partial<PolicySet> | null => 
 
 /** Advice, each once, with the types that it concerns. */
 const advise = (out: Output, policies: Partial<PolicySet>): Record<string, string[]> => {
-  const typesOf: Record<string, string[]> = {}
+  const typesOf = new Map<Advice, UserType[]>()
   for (const type of USER_TYPES) {
     const policy = policies[type]
     for (const advice of policy === undefined ? [] : adviceFor(policy)) {
-      typesOf[advice] = [...(typesOf[advice] ?? []), type]
+      typesOf.set(advice, [...(typesOf.get(advice) ?? []), type])
     }
   }
-  for (const [advice, types] of Object.entries(typesOf)) {
-    out.line(`Note on ${advice} (${types.join(', ')})`)
+  for (const [{ text: words, loud }, types] of typesOf) {
+    const message = `${words} (${types.join(', ')})`
+    if (loud) {
+      out.problem({ where: 'WARNING', message })
+    } else {
+      out.line(`Note on ${message}`)
+    }
   }
-  return typesOf
+  return Object.fromEntries([...typesOf].map(([{ text: words }, types]) => [words, types]))
 }
 
 const value = (one: unknown): string => (one === undefined ? 'not set' : JSON.stringify(one))

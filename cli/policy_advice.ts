@@ -10,7 +10,7 @@ export const POLICY_COMMENTS: Readonly<Record<string, string>> = {
   'pin.tries': 'Wrong PINs before it is blocked, 3 to 10. CNIL recommends 3.',
   'pin.refuse_dates': 'Also refuse every DDMM and MMDD; the own birth date always is.',
   'pin.shuffled_keypad': 'Keypad in another order each time, for classrooms with a projector.',
-  'pin.self_service_reset': 'A person may reset their PIN with a mailed code.',
+  'pin.self_service_reset': 'A person may reset their PIN with a mailed code. No effect yet.',
   devices: 'Recognised devices.',
   'devices.trust': 'false: no device spares the PIN.',
   'devices.lifetime_days':
@@ -29,20 +29,27 @@ export const POLICY_COMMENTS: Readonly<Record<string, string>> = {
     'Expiry after max_lifetime_days. NIST, ANSSI and OWASP advise against it.',
   'passwords.temporary_lifetime_days':
     'Initial and temporary passwords nobody used end after this.',
-  otp: 'OTP passcode: off, allowed, required.',
+  otp: 'OTP passcode: off, allowed, required. No key can be registered yet: required lets nobody in.',
   sessions: 'How long somebody stays signed in.',
   'sessions.absolute_hours': 'From the first proof, 1 to 24; nothing extends it.',
   'sessions.idle_minutes': 'Without activity, 5 to 720.',
   'sessions.idle_minutes_shared': 'The same on shared_networks.',
 }
 
-interface Advice {
+export interface Advice {
   readonly applies: (policy: Policy) => boolean
   readonly text: string
+  /** It locks people out: nobody is to overlook it. */
+  readonly loud?: true
 }
 
 /** What is allowed, and advised against. */
 const ADVICE: readonly Advice[] = [
+  {
+    applies: ({ otp }) => otp === 'required',
+    text: 'otp: required: no OTP key can be registered yet: nobody of this type could sign in',
+    loud: true,
+  },
   {
     applies: ({ pin }) => pin.tries > 3,
     text: 'pin.tries: CNIL recommends that 3 wrong PINs block it',
@@ -62,5 +69,5 @@ const ADVICE: readonly Advice[] = [
   },
 ]
 
-export const adviceFor = (policy: Policy): string[] =>
-  ADVICE.filter(({ applies }) => applies(policy)).map(({ text }) => text)
+export const adviceFor = (policy: Policy): Advice[] =>
+  ADVICE.filter(({ applies }) => applies(policy))

@@ -51,7 +51,6 @@ export interface Site {
   readonly issuer: string
   readonly secureCookies: boolean
   readonly defaultLocale: Locale
-  readonly timeZone: string
 }
 
 export const deviceCookieName = (secure: boolean): string =>

@@ -1,13 +1,13 @@
 import ipaddr from 'ipaddr.js'
 
 /** An IPv4 network is kept as 256 addresses: enough to tell a place, too little to tell a home. */
-export const IPV4_PREFIX = 24
+const IPV4_PREFIX = 24
 /**
  * An IPv6 network is kept as a /48. Providers give homes a /56 (RFC 6177 §2), so a /48 hides a
  * person among 256 subscribers, as /24 does for IPv4. It is also the most that one site is
  * ordinarily given, so that somebody who owns one is counted as one place, not as 256.
  */
-export const IPV6_PREFIX = 48
+const IPV6_PREFIX = 48
 /** What `truncateNetwork` answers where there is no address: one place for all of those. */
 export const UNKNOWN_NETWORK = 'unknown'
 

@@ -45,7 +45,7 @@ const mayGet = (claim: string, rules: ApplicationRules): boolean =>
   ALWAYS.has(claim) || (rules.claims.has(claim) && !(rules.pairwise && LINKING.has(claim)))
 
 /** The claims one application may have of a person, whatever it asks for. */
-export const claimsFor = async (
+const claimsFor = async (
   account: Account,
   accounts: AccountStore,
   rules: ApplicationRules,

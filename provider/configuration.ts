@@ -79,7 +79,7 @@ const isOwnHint = async (ctx: KoaContextWithOIDC, sub: string | undefined): Prom
   return claims.sub === sub
 }
 
-/** oidc-provider's configuration: product section 7 on it, everything else off. */
+/** oidc-provider's configuration: what schools need of the protocol, everything else off. */
 export const configurationOf = (parts: Parts): Configuration => {
   const { settings, keys, deps, flow, rulesOf, site } = parts
   const secure = settings.issuer.startsWith('https:')

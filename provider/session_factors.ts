@@ -125,18 +125,14 @@ const STEPS_PROVE: ((results: StepResults, sub: string, proofs: Proofs) => Proof
 ]
 
 /** The factors of a session after the results of a finished page. */
-export const withResults = (
-  current: Factors | null,
-  sub: string,
-  results: StepResults,
-): Factors => {
+const withResults = (current: Factors | null, sub: string, results: StepResults): Factors => {
   const before: Factors = current?.sub === sub ? current : { sub, proofs: {} }
   const proofs = STEPS_PROVE.reduce((held, step) => step(results, sub, held), before.proofs)
   return { ...before, proofs }
 }
 
 /** Of two writers of one session, as one person: no proof is lost. */
-export const mergeFactors = (stored: Factors, incoming: Factors): Factors => {
+const mergeFactors = (stored: Factors, incoming: Factors): Factors => {
   const newest = (key: keyof Proofs): number | undefined => {
     const times = [stored.proofs[key], incoming.proofs[key]].filter((t) => typeof t === 'number')
     return times.length === 0 ? undefined : Math.max(...times)

@@ -16,7 +16,7 @@ export const KEY_VARIABLES = {
   pepper: { variable: 'VESTIBULE_PEPPER', meaning: 'Seals the hashes of passwords and PINs.' },
   sealing: {
     variable: 'VESTIBULE_SEALING_KEY',
-    meaning: 'Seals the other secrets in the database.',
+    meaning: 'For what is to come (seeds of OTP keys): nothing is sealed with it yet.',
   },
   pairwise: { variable: 'VESTIBULE_PAIRWISE_SALT', meaning: 'Makes pairwise identifiers.' },
   digest: {

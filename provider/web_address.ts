@@ -9,7 +9,7 @@ export function isLoopbackHost(host: string): boolean {
 }
 
 /** `https` anywhere, plain `http` only on this machine (RFC 9700 §2.6). */
-export function isSafeScheme({ protocol, hostname }: URL): boolean {
+function isSafeScheme({ protocol, hostname }: URL): boolean {
   return protocol === 'https:' || (protocol === 'http:' && isLoopbackHost(hostname))
 }
 

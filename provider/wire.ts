@@ -106,8 +106,12 @@ export const openCore = async (settings: Settings, overrides: Overrides = {}): P
   }
 }
 
-const siteOf = (settings: Settings, core: Core, provider: Provider): Site => {
-  const rulesOf = rulesOfApplications(settings.applications)
+const siteOf = (
+  settings: Settings,
+  core: Core,
+  provider: Provider,
+  decide: Site['decide'],
+): Site => {
   const { school } = settings
   return {
     deps: core.deps,
@@ -118,7 +122,7 @@ const siteOf = (settings: Settings, core: Core, provider: Provider): Site => {
       timeZone: settings.time_zone,
       signInMinutes: Math.min(settings.tokens.sign_in_minutes, HALF_OPEN_MS / 60_000),
     }),
-    decide: createDecide(core.deps, rulesOf),
+    decide,
     provedIn: (session) => provedIn(session, core.deps.clock()),
     isOpen: (session) => factorsOf(session)?.completedFor !== undefined,
     applications: tilesOf(settings.applications),
@@ -126,14 +130,14 @@ const siteOf = (settings: Settings, core: Core, provider: Provider): Site => {
     issuer: settings.issuer,
     secureCookies: settings.issuer.startsWith('https:'),
     defaultLocale: settings.default_locale,
-    timeZone: settings.time_zone,
   }
 }
 
 /** The OP with our prompts, pages and stores around it. */
 const createOp = (settings: Settings, core: Core, log: Logger, isStopping: () => boolean) => {
   const rulesOf = rulesOfApplications(settings.applications)
-  const flow = createFlow(core.deps, () => provider, createDecide(core.deps, rulesOf))
+  const decide = createDecide(core.deps, rulesOf)
+  const flow = createFlow(core.deps, () => provider, decide)
   const { op } = core.opened
   const provider: Provider = new Provider(
     settings.issuer,
@@ -153,7 +157,7 @@ const createOp = (settings: Settings, core: Core, log: Logger, isStopping: () =>
   restrictPushedRequests(provider, op.replayUnique)
   // The OP's own is find, then save: two at once would both be unique.
   Object.defineProperty(provider.ReplayDetection, 'unique', { value: op.replayUnique })
-  const site = siteOf(settings, core, provider)
+  const site = siteOf(settings, core, provider, decide)
   useMiddleware({
     settings,
     provider,

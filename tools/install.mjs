@@ -9,6 +9,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { missingPackages } from './missing_packages.mjs'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const MODULES = join(ROOT, 'node_modules')
@@ -30,18 +31,13 @@ function hasOwnNode() {
   return process.platform === 'linux' && ['x64', 'arm64'].includes(process.arch)
 }
 
-/**
- * What the lock file wants and node_modules does not have, by path. Optional packages are for
- * other systems as often as for this one, so their absence says nothing; except Node itself.
- */
+/** What the lock file wants and node_modules does not have, by path; Node itself included. */
 function missing({ dev }) {
-  const wanted = packagesOf(join(ROOT, 'package-lock.json'))
-  const present = packagesOf(join(MODULES, '.package-lock.json'))
-  const paths = Object.keys(wanted).filter((path) => {
-    const { version, optional, dev: devOnly } = wanted[path]
-    if (path === '' || (devOnly && !dev)) return false
-    if (optional) return present[path] !== undefined && present[path].version !== version
-    return present[path]?.version !== version || !existsSync(join(ROOT, path, 'package.json'))
+  const paths = missingPackages({
+    wanted: packagesOf(join(ROOT, 'package-lock.json')),
+    present: packagesOf(join(MODULES, '.package-lock.json')),
+    dev,
+    isThere: (path) => existsSync(join(ROOT, path, 'package.json')),
   })
   return hasOwnNode() && !existsSync(OWN_NODE) ? [...paths, 'node_modules/.bin/node'] : paths
 }

@@ -7,10 +7,8 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
-import { browserTests } from './browser_tests.ts'
 import { installDebianPackages, missingDebianPackages } from './debian_packages.ts'
-
-type Count = { passed: number; failed: number }
+import { type Count, leftOut, leftOutNotice, nothingMayBeLeftOut, verdict } from './left_out.ts'
 
 /** What we read of vitest's JSON report. */
 type Report = {
@@ -28,7 +26,7 @@ const CHECKS = [
 ]
 
 const ROOT = join(import.meta.dirname, '..')
-const NOTHING_LEFT_OUT = ['true', '1'].includes(process.env['CI'] ?? '')
+const CI = process.env['CI']
 const PATH = [join(ROOT, 'node_modules', '.bin'), process.env['PATH']].join(delimiter)
 
 const say = (text: string) => process.stdout.write(`${text}\n`)
@@ -39,22 +37,6 @@ function run(command: string, args: string[]): boolean {
   const { status, error } = spawnSync(command, args, { cwd: ROOT, env, stdio: 'inherit' })
   if (error) say(`${command}: ${error.message}`)
   return status === 0
-}
-
-/** Installs what is missing where it may, and returns the test files that cannot run. */
-function leftOut(): string[] {
-  const missing = missingDebianPackages()
-  if (missing.length === 0) {
-    say('All there.')
-    return []
-  }
-  const still = installDebianPackages(missing)
-  if (still.length === 0) return []
-  const files = browserTests('test')
-  say(`Missing, and not installed from here (that takes root or sudo): ${still.join(', ')}`)
-  say(`By hand: apt-get install --no-install-recommends ${still.join(' ')}`)
-  for (const file of files) say(`Left out: ${file}`)
-  return files
 }
 
 const check = ({ title, command: [program = '', ...args], on }: (typeof CHECKS)[number]): Count => {
@@ -68,7 +50,7 @@ function count(report: Report, succeeded: boolean): Count {
   const brokenFiles = report.testResults.filter(
     ({ status, assertionResults }) => status === 'failed' && assertionResults.length === 0,
   ).length
-  const skipped = NOTHING_LEFT_OUT ? report.numPendingTests : 0
+  const skipped = nothingMayBeLeftOut(CI) ? report.numPendingTests : 0
   const failed = report.numFailedTests + brokenFiles + skipped
   return { passed: report.numPassedTests, failed: failed === 0 && !succeeded ? 1 : failed }
 }
@@ -89,17 +71,12 @@ function tests(filters: string[], without: string[]): Count {
 
 process.chdir(ROOT)
 heading('Debian packages')
-const without = leftOut()
+const missing = installDebianPackages(missingDebianPackages())
+const without = leftOut(missing, 'test')
+leftOutNotice(missing, without).forEach(say)
 const counts = CHECKS.filter(({ on }) => existsSync(join(on, 'tsconfig.json'))).map(check)
 heading('Tests')
 counts.push(tests(process.argv.slice(2), without))
-if (without.length > 0) say(`Left out for want of a browser: ${without.join(', ')}`)
-if (without.length > 0 && NOTHING_LEFT_OUT) {
-  say('With CI=true nothing may be left out.')
-  counts.push({ passed: 0, failed: without.length })
-}
-
-const passed = counts.reduce((sum, one) => sum + one.passed, 0)
-const failed = counts.reduce((sum, one) => sum + one.failed, 0)
-say(`\n${passed} passed, ${failed} failed`)
-process.exitCode = failed === 0 ? 0 : 1
+const { lines, exitCode } = verdict(counts, without, CI)
+lines.forEach(say)
+process.exitCode = exitCode

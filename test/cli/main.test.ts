@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { auditEntry } from '../../accounts/audit.ts'
 import { DATABASE_FILE } from '../../adapters/open.ts'
 import { type Office, openOffice } from './office.ts'
 
@@ -75,10 +76,39 @@ describe('vestibule', () => {
     const some = await office.vestibule('audit', 'list', '--act', 'people_imported', '--limit', '2')
     expect(some.stdout.trimEnd().split('\n')).toHaveLength(3)
     expect(some.stdout).toMatch(
-      /people_imported +done +- +cli:office +- +source=people\.csv added=0/,
+      /people_imported +done +- +cli:office +- +- +source=people\.csv added=0/,
     )
     const nobody = await office.vestibule('audit', 'list', '--identifier', 'max')
     expect([nobody.code, nobody.stderr]).toEqual([1, 'identifier "max": nobody has or had it\n'])
+  })
+
+  it('shows in the audit where somebody signed in and into which application', async () => {
+    await office.import(PEOPLE)
+    const { sub } = await office.person('lea.martin')
+    const { deps } = office.core
+    const origin = { address: '203.0.113.9', userAgent: '', deviceToken: null, clientId: 'ent' }
+    await deps.store.audit.append(auditEntry(deps, { act: 'application_opened', sub, origin }))
+    const { stdout } = await office.vestibule('audit', 'list', '--act', 'application_opened')
+    const [head, entry, ...more] = stdout.trimEnd().split('\n')
+    expect(head?.split(/ +/)).toEqual([
+      'TIME',
+      'ACT',
+      'OUTCOME',
+      'WHOM',
+      'WHO',
+      'NETWORK',
+      'APPLICATION',
+      'FACTS',
+    ])
+    expect(entry?.split(/ +/).slice(1)).toEqual([
+      'application_opened',
+      'done',
+      sub,
+      'self',
+      '203.0.113.0/24',
+      'ent',
+    ])
+    expect(more).toEqual([])
   })
 
   type Use = [args: string[], whom: string | null, exit: number]

@@ -64,6 +64,29 @@ describe('vestibule policy', () => {
     expect((await office.audit()).map(({ act }) => act)).toEqual(['command_run'])
   })
 
+  it.each(['check', 'apply'])(
+    '%s warns that nobody could sign in, loudly and once, where a passcode is required',
+    async (verb) => {
+      office.file(
+        'locked.yaml',
+        'policies: { staff: { otp: required }, student: { otp: required }, teacher: {} }',
+      )
+      const warning =
+        'WARNING: otp: required: no OTP key can be registered yet: ' +
+        'nobody of this type could sign in (staff, student)\n'
+      const { code, stderr } = await office.vestibule('policy', verb, 'locked.yaml')
+      expect([code, stderr]).toEqual([0, warning])
+      const again = await office.vestibule('policy', 'check', 'locked.yaml', '--json')
+      expect(again.stderr).toBe(warning)
+      expect(Object.values(JSON.parse(again.stdout).advice)).toContainEqual(['staff', 'student'])
+    },
+  )
+
+  it('says in an exported file which rules have no effect yet', async () => {
+    const { stdout } = await office.vestibule('policy', 'export')
+    expect(stdout).toMatch(/# .*mailed code.*No effect yet\.\n +self_service_reset:/)
+  })
+
   const WRONG = `policies:
   teacher:
     pin:

@@ -39,7 +39,7 @@ const openPlace = async (): Promise<Record<string, string>> => {
   }
 }
 
-/** What a process printed as lines of JSON. */
+/** Those of the lines printed that are JSON. */
 const summariesIn = (output: string): Summary[] =>
   output
     .split('\n')
@@ -109,7 +109,7 @@ describe('the demonstration', () => {
     const types = new Set(demo.people.map(({ user_type }) => user_type))
     expect([...types].sort()).toEqual([...USER_TYPES].sort())
     for (const address of [demo.issuer, demo.workspace]) {
-      expect((await fetch(address)).status).toBe(200)
+      expect((await fetch(`${address}/healthz`)).status).toBe(200)
     }
     expect(demo.children).toHaveLength(2)
     expect(await interrupt(demo)).toEqual(ENDED_WELL)
@@ -124,8 +124,8 @@ describe('the demonstration', () => {
     const person = teacher as SamplePerson
     const browser = openBrowser(first)
     expect((await browser.signIn(person)).step).toBe('define_pin')
-    const after = { define_pin: 'yes', new_pin: PIN, confirm_pin: PIN }
-    expect((await browser.submit(after)).step).toBe('device')
+    const definition = { define_pin: 'yes', new_pin: PIN, confirm_pin: PIN }
+    expect((await browser.submit(definition)).step).toBe('device')
     await browser.submit({})
     expect(await browser.arrive()).toMatchObject({
       name: person.name,

@@ -15,7 +15,7 @@ import { type Gateway, startGateway } from '../../provider/wire.ts'
 import { type Browser, type BrowserOptions, createBrowser } from './browser.ts'
 import { type RelyingParty, registerRelyingParty } from './relying_party.ts'
 
-/** A Tuesday morning in term time; every test starts there. */
+/** A Monday morning in term time; every test starts there. */
 export const MONDAY_MORNING = Date.UTC(2026, 8, 14, 7, 0, 0)
 export const MINUTE_MS = 60_000
 export const HOUR_MS = 60 * MINUTE_MS

@@ -1,0 +1,41 @@
+import { truncateNetwork } from '../policies/network.ts'
+import { type Account, identifierKey } from './account.ts'
+import { tokenHash } from './devices.ts'
+import type { Deps, HashLane, Origin, Presented } from './ports.ts'
+
+const UNKNOWN: Presented = { kind: 'unknown' }
+
+/** What the cookie of this request says of its browser. */
+export const presentedBrowser = async (deps: Deps, origin: Origin): Promise<Presented> =>
+  origin.deviceToken === null ? UNKNOWN : deps.store.devices.present(tokenHash(origin.deviceToken))
+
+/** Whose tries these are: a keyed hash of what was typed, whether or not anybody is called so. */
+export const subjectOf = (deps: Deps, identifier: string): string =>
+  deps.digest('password_tries', identifierKey(identifier))
+
+/**
+ * Which lane of the hashing queue a request waits in. The lane for known browsers is for the people
+ * who signed in on them, each with a few places: anybody with an account can collect cookies, and
+ * could otherwise fill it with tries for everybody else.
+ */
+export const laneOf = async (
+  deps: Deps,
+  presented: Presented,
+  origin: Origin,
+  { subject, key }: { subject: string; key: string },
+): Promise<HashLane> =>
+  presented.kind === 'known' &&
+  (await deps.store.passwordTries.isKnown(subject, presented.browserId))
+    ? { known: true, key }
+    : { known: false, key: truncateNetwork(origin.address) }
+
+/** The lane of somebody whose password was proved. */
+export const laneOfPerson = async (
+  deps: Deps,
+  { identifier, sub }: Account,
+  origin: Origin,
+): Promise<HashLane> =>
+  laneOf(deps, await presentedBrowser(deps, origin), origin, {
+    subject: subjectOf(deps, identifier),
+    key: sub,
+  })
