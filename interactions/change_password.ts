@@ -4,7 +4,7 @@ import type { FormError, Pages } from '../views/pages.ts'
 import { missingFields } from './form.ts'
 import {
   again,
-  finish,
+  finishForGood,
   formOf,
   type PersonStep,
   personOf,
@@ -62,8 +62,10 @@ export const changePasswordPage: StepPage<PersonStep> = {
       { password, confirmation },
       step.origin,
     )
-    return result.ok
-      ? finish({ change_password: { sub: step.account.sub, atMs: step.site.deps.clock() } })
-      : again(result.refusals.map(errorOf))
+    if (!result.ok) {
+      return again(result.refusals.map(errorOf))
+    }
+    const { sub } = step.account
+    return finishForGood(step, { change_password: { sub, atMs: step.site.deps.clock() } })
   },
 }

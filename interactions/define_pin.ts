@@ -6,6 +6,7 @@ import { pinShape } from './pin_shape.ts'
 import {
   again,
   finish,
+  finishForGood,
   formOf,
   type PersonStep,
   personOf,
@@ -101,6 +102,8 @@ export const definePinPage: StepPage<PersonStep> = {
     }
     const { sub } = step.account
     const atMs = step.site.deps.clock()
-    return finish({ define_pin: { sub, atMs, counts: result.counts, chosen: 'pin' } })
+    return finishForGood(step, {
+      define_pin: { sub, atMs, counts: result.counts, chosen: 'pin' },
+    })
   },
 }

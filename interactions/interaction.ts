@@ -13,12 +13,15 @@ import { pinPage } from './pin.ts'
 import type { Site } from './site.ts'
 import {
   type Answer,
+  answeredMeanwhile,
   type Finished,
   finish,
   finishStep,
+  type Interaction,
   loadInteraction,
   loadStep,
   type PersonStep,
+  type Refused,
   refusedOf,
   type Step,
   type StepPage,
@@ -51,15 +54,32 @@ const answerOf = async <T>({ step, person, due }: Loaded, ask: Ask<T>): Promise<
   return due.step === step.name ? ask(page, person, due) : finish({})
 }
 
+const follow = (ctx: Context, to: string): void => {
+  ctx.status = 303
+  ctx.redirect(to)
+}
+
+/** On to what comes next. A result that proves nothing gives way to one that is there already. */
+const goOn = async (step: Step, { result }: Finished): Promise<void> => {
+  const to = Object.keys(result).length === 0 ? await answeredMeanwhile(step) : null
+  await (to === null ? finishStep(step, result) : follow(step.ctx, to))
+}
+
+/** Back to the page, unless another request has already led on from it. */
+const goBack = async (step: Step, details: Interaction, refused: Refused): Promise<void> => {
+  const to = await answeredMeanwhile(step)
+  await (to === null ? showAgain(step, details, refused) : follow(step.ctx, to))
+}
+
 /** `GET /interaction/:uid`: the page of the step that is due. */
 export const showStep = async (ctx: Context, site: Site, uid: string): Promise<void> => {
   rememberLocale(ctx)
   const details = await loadInteraction(ctx, site, uid)
   const loaded = await loadStep(ctx, site, details)
   const answer = await answerOf<Answer>(loaded, (page, step, due) =>
-    page.show(step, due, refusedOf(details)),
+    page.show(step, due, refusedOf(site, details)),
   )
-  await (answer.kind === 'page' ? answer.send(loaded.step) : finishStep(loaded.step, answer.result))
+  await (answer.kind === 'page' ? answer.send(loaded.step) : goOn(loaded.step, answer))
 }
 
 /** `POST /interaction/:uid/:step`: the answer to it. */
@@ -79,7 +99,5 @@ export const submitStep = async (
   const answer = await answerOf<Submitted>(loaded, (page, step, due) =>
     page.submit(step, fields, due),
   )
-  await (answer.kind === 'again'
-    ? showAgain(loaded.step, details, answer)
-    : finishStep(loaded.step, answer.result))
+  await (answer.kind === 'again' ? goBack(loaded.step, details, answer) : goOn(loaded.step, answer))
 }

@@ -51,7 +51,9 @@ export const languageLinks = (
   current: Locale,
 ): { locale: Locale; href: string; current: boolean }[] =>
   LOCALES.map((locale) => {
-    const [address = '/', query = ''] = (OWN_PATH.test(path) ? path : '/').split('?')
+    const own = OWN_PATH.test(path) ? path : '/'
+    const cut = own.includes('?') ? own.indexOf('?') : own.length
+    const [address, query] = [own.slice(0, cut), own.slice(cut + 1)]
     const parameters = new URLSearchParams(query)
     parameters.set('lang', locale)
     return { locale, href: `${address}?${parameters}`, current: locale === current }

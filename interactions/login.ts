@@ -16,12 +16,13 @@ const hintOf = ({ params: { login_hint: hint } }: Step): string =>
 
 /** Identifier and password. One answer for whatever is wrong. */
 export const loginPage: StepPage<Step> = {
-  show: (step, _due, { errors, typed }) =>
+  show: (step, due, { errors, typed }) =>
     showPage('login', {
       ...formOf(step, errors),
       identifier: typed['identifier'] ?? hintOf(step),
       applicationName:
         step.clientId === step.site.portalClientId ? undefined : step.applicationName,
+      over: due.reason === 'session_over',
       helpHref: HELP_PATH,
     }),
 

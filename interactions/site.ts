@@ -41,6 +41,20 @@ export interface Site {
   readonly provider: Provider
   readonly renderer: Renderer
   readonly decide: (request: Request) => Promise<Decision>
+  /**
+   * Keeps what a page did in the session at once, as its result would: what can be done once only
+   * must not depend on an answer that may be lost, or on a form that was sent twice.
+   */
+  readonly keep: (
+    sessionUid: string,
+    sub: string,
+    result: Readonly<Record<string, unknown>>,
+  ) => Promise<void>
+  /** Seals a text for one interaction. */
+  readonly seal: {
+    seal(text: string, uid: string): string
+    open(sealed: string, uid: string): string
+  }
   /** What a session has proved, read back from the OP's record. */
   readonly provedIn: (session: unknown) => Pick<Request, 'proofs' | 'open'>
   /** Whether a sign-in of this session was ever brought to its end. */

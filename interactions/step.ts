@@ -29,6 +29,7 @@ export interface PersonStep extends Step {
   readonly account: Account
   readonly policy: Policy
   readonly situation: Situation
+  readonly sessionUid: string
   /** The session is not open yet: it may be left for another account's. */
   readonly mayLeave: boolean
 }
@@ -42,7 +43,7 @@ export interface Finished {
 /** The page to answer with, or the next step where there is nothing to ask. */
 export type Answer = { readonly kind: 'page'; readonly send: (step: Step) => void } | Finished
 
-/** What a refused form leaves for the page when it is shown again. Never a secret. */
+/** What a refused form leaves for the page when it is shown again: never a password or PIN field. */
 export interface Refused {
   readonly errors: readonly FormError[]
   readonly typed: Readonly<Record<string, string>>
@@ -73,6 +74,15 @@ export const finish = (result: Readonly<Record<string, unknown>>): Finished => (
   kind: 'finished',
   result,
 })
+
+/** As `finish`, kept in the session already: for what can be done once only. */
+export const finishForGood = async (
+  { site, sessionUid, account }: PersonStep,
+  result: Readonly<Record<string, unknown>>,
+): Promise<Finished> => {
+  await site.keep(sessionUid, account.sub, result)
+  return finish(result)
+}
 
 /** The page of one step: parse, ask, act, answer. */
 export interface StepPage<S extends Step> {
@@ -105,7 +115,7 @@ export const personOf = (step: PersonStep): Person => ({
     : undefined,
 })
 
-type Interaction = Awaited<ReturnType<Site['provider']['interactionDetails']>>
+export type Interaction = Awaited<ReturnType<Site['provider']['interactionDetails']>>
 
 /** No cookie that names the interaction: blocked, another browser's, or long over? */
 const whyMissing = async (ctx: Context, site: Site, uid: string): Promise<AppError> => {
@@ -160,7 +170,8 @@ export const loadStep = async (
 ): Promise<{ step: Step; person: PersonStep | null; due: NextStep }> => {
   const step = stepOf(ctx, site, details)
   if (details.prompt.name === 'login') {
-    return { step, person: null, due: { step: 'login', reason: 'no_session' } }
+    const { due } = details.prompt.details as { due?: NextStep }
+    return { step, person: null, due: due ?? { step: 'login', reason: 'no_session' } }
   }
   const session =
     details.session?.uid === undefined
@@ -188,6 +199,7 @@ export const loadStep = async (
       account,
       policy: situation.policy,
       situation,
+      sessionUid: session.uid,
       mayLeave: !site.isOpen(session),
     },
     due: next,
@@ -196,13 +208,30 @@ export const loadStep = async (
 
 const NOT_REFUSED: Refused = { errors: [], typed: {} }
 
-/** The OP keeps this field with the interaction; see `installFactors`. */
-type WithRefused = { refused?: Refused & { readonly step: string } }
+/**
+ * The OP keeps this field with the interaction; see `installFactors`. What was typed is sealed:
+ * people type passwords into the wrong field.
+ */
+type WithRefused = { refused?: { readonly step: string; readonly sealed: string } }
 
 /** What the last form of this step was refused for. */
-export const refusedOf = (details: Interaction): Refused => {
+export const refusedOf = (site: Site, details: Interaction): Refused => {
   const { refused } = details as WithRefused
-  return refused?.step === details.prompt.name ? refused : NOT_REFUSED
+  return refused?.step === details.prompt.name
+    ? (JSON.parse(site.seal.open(refused.sealed, details.uid)) as Refused)
+    : NOT_REFUSED
+}
+
+/**
+ * Where a request that came first has already sent the browser: a double click, a second tab.
+ * Whoever comes later must not write over its result. Throws where the sign-in is over.
+ */
+export const answeredMeanwhile = async ({ ctx, site, uid }: Step): Promise<string | null> => {
+  const now = await site.provider.Interaction.find(uid)
+  if (now === undefined) {
+    throw await whyMissing(ctx, site, uid)
+  }
+  return Object.keys(now.result ?? {}).length === 0 ? null : now.returnTo
 }
 
 /**
@@ -210,11 +239,12 @@ export const refusedOf = (details: Interaction): Refused => {
  * a form cannot be gone back to, nor its address opened again.
  */
 export const showAgain = async (
-  { ctx, uid, name }: Step,
+  { ctx, site, uid, name }: Step,
   details: Interaction,
   { errors, typed }: Refused,
 ): Promise<void> => {
-  ;(details as WithRefused).refused = { step: name, errors, typed }
+  const sealed = site.seal.seal(JSON.stringify({ errors, typed }), uid)
+  ;(details as WithRefused).refused = { step: name, sealed }
   await details.persist()
   toStep(ctx, uid)
 }

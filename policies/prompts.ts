@@ -45,6 +45,7 @@ export const stepPrompts = (
       'End-User authentication is required',
       'login_required',
       async (ctx) => (await decide(ctx)).step === 'login',
+      async (ctx) => ({ due: await decide(ctx) }),
     ),
   )
   consent.checks.clear()

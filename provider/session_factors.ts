@@ -194,3 +194,17 @@ export const mergeSessions = (
     ? incoming
     : { ...incoming, factors: mergeFactors(before, after) }
 }
+
+/** Adds the result of a page to its session at once, whatever becomes of the page's answer. */
+export const keepInSession = async (
+  provider: Provider,
+  sessionUid: string,
+  sub: string,
+  results: StepResults,
+): Promise<void> => {
+  const session = await provider.Session.findByUid(sessionUid)
+  if (session?.accountId === sub) {
+    setFactors(session, withResults(factorsOf(session), sub, results))
+    await session.persist()
+  }
+}

@@ -16,7 +16,7 @@ export const KEY_VARIABLES = {
   pepper: { variable: 'VESTIBULE_PEPPER', meaning: 'Seals the hashes of passwords and PINs.' },
   sealing: {
     variable: 'VESTIBULE_SEALING_KEY',
-    meaning: 'For what is to come (seeds of OTP keys): nothing is sealed with it yet.',
+    meaning: 'Seals what a refused form keeps until it is shown again.',
   },
   pairwise: { variable: 'VESTIBULE_PAIRWISE_SALT', meaning: 'Makes pairwise identifiers.' },
   digest: {

@@ -23,7 +23,13 @@ import { auditEvents } from './op_events.ts'
 import { restrictPushedRequests } from './pushed_requests.ts'
 import { repeat } from './repeat.ts'
 import { closeServer, createHttpServer, listen } from './server.ts'
-import { factorsOf, installFactors, mergeSessions, provedIn } from './session_factors.ts'
+import {
+  factorsOf,
+  installFactors,
+  keepInSession,
+  mergeSessions,
+  provedIn,
+} from './session_factors.ts'
 import type { Settings } from './settings.ts'
 
 export interface Overrides {
@@ -113,6 +119,7 @@ const siteOf = (
   decide: Site['decide'],
 ): Site => {
   const { school } = settings
+  const formSealer = createSealer(core.keys.sealing, 'refused_form')
   return {
     deps: core.deps,
     provider,
@@ -123,6 +130,11 @@ const siteOf = (
       signInMinutes: Math.min(settings.tokens.sign_in_minutes, HALF_OPEN_MS / 60_000),
     }),
     decide,
+    keep: (sessionUid, sub, result) => keepInSession(provider, sessionUid, sub, result),
+    seal: {
+      seal: (text, uid) => formSealer.seal(text, uid, core.deps.random),
+      open: (sealed, uid) => formSealer.open(sealed, uid).toString('utf8'),
+    },
     provedIn: (session) => provedIn(session, core.deps.clock()),
     isOpen: (session) => factorsOf(session)?.completedFor !== undefined,
     applications: tilesOf(settings.applications),

@@ -133,7 +133,13 @@ export type ErrorPageCode = (typeof ERROR_PAGE_CODES)[number]
 
 export interface Pages {
   /** `<main data-step="login">` */
-  login: Form & { identifier: string; applicationName?: string | undefined; helpHref: string }
+  login: Form & {
+    identifier: string
+    applicationName?: string | undefined
+    /** They had begun before: it took too long, or the password was changed meanwhile. */
+    over?: boolean
+    helpHref: string
+  }
   /** `<main data-step="pin">` */
   pin: Form &
     Person & {

@@ -179,6 +179,21 @@ describe('the policy', () => {
   })
 })
 
+describe('a PIN defined by a form that was sent twice', () => {
+  it('is defined once, and not asked for at once', async () => {
+    await school.person({ identifier: 'defined.twice' })
+    const browser = school.browser()
+    await enter(application, browser, 'defined.twice')
+    school.later(20_000)
+    const twin = school.browser({ jar: browser.jar })
+    const { action, csrf } = formIn(browser.view)
+    const form = { csrf, define_pin: 'yes', new_pin: PIN, confirm_pin: PIN }
+    await Promise.all([browser.post(action, form), twin.post(action, form)])
+    await application.start(browser)
+    expect(browser.view.step).toBe('device')
+  })
+})
+
 describe('a PIN that can be guessed is refused, and the page says why', () => {
   const REASONS = [
     ['7777', 'the same digits come again and again', 'les mêmes chiffres se répètent'],

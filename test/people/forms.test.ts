@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import fc from 'fast-check'
 import { parse } from 'node-html-parser'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -123,6 +125,21 @@ describe('a form is taken', () => {
       expect(await isErrorPage(answer)).toBe(true)
     }
     expect((await postByHand(browser, LOGIN)).status).toBe(303)
+  })
+
+  it('keeps nothing in clear that was typed, not even into the wrong field', async () => {
+    const browser = await atTheLogin()
+    await browser.submit({ identifier: 'My-Secret-Password-77', password: 'x' })
+    expect(browser.view.html.querySelector('input[name=identifier]')?.getAttribute('value')).toBe(
+      'My-Secret-Password-77',
+    )
+    const files = readdirSync(school.dataFolder).filter((name) => name.startsWith('vestibule.'))
+    expect(files.length).toBeGreaterThan(1)
+    for (const name of files) {
+      expect(readFileSync(join(school.dataFolder, name)).includes('My-Secret-Password-77')).toBe(
+        false,
+      )
+    }
   })
 
   it('leads back to its page where its address is opened again', async () => {

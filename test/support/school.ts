@@ -131,6 +131,27 @@ const personOf = (wishes: Partial<PersonWishes>): Person => {
 const protectionOf = ({ protection, pin }: Partial<PersonWishes>) =>
   protection ?? (pin === undefined ? undefined : ('pin' as const))
 
+const PORTS_TRIED = 10
+
+/** A port that was free may be taken by the time it is wanted: other tests run beside this one. */
+const openOnFreePort = async (
+  folder: string,
+  more: Record<string, unknown>,
+  overrides: { log: Logger; clock: () => number },
+) => {
+  for (let tried = 1; ; tried += 1) {
+    const address = `http://127.0.0.1:${await freePort()}`
+    const settings = settingsOf(folder, address, more)
+    try {
+      return { address, settings, gateway: await startGateway(settings, overrides) }
+    } catch (error) {
+      if (tried === PORTS_TRIED || !String(error).includes('is in use')) {
+        throw error
+      }
+    }
+  }
+}
+
 /**
  * A gateway on a free port, with its own data folder and a clock that only the test moves.
  * `realClock` for real browsers: they judge the end of cookies by their own.
@@ -147,11 +168,11 @@ export const startSchool = async (
     vi.setSystemTime(MONDAY_MORNING)
   }
   const folder = mkdtempSync(join(tmpdir(), 'vestibule-'))
-  const address = `http://127.0.0.1:${await freePort()}`
-  const settings = settingsOf(folder, address, more)
-  const { issuer } = settings
   const clock = () => Date.now()
-  let gateway = await startGateway(settings, { log, clock })
+  const opened = await openOnFreePort(folder, more, { log, clock })
+  const { address, settings } = opened
+  const { issuer } = settings
+  let gateway = opened.gateway
   const lane = { known: true, key: 'test' }
 
   const account = async (identifier: string): Promise<Account> => {
