@@ -138,7 +138,7 @@ export const useMiddleware = (parts: Parts): void => {
     origin,
     guardSessionCookie(provider) as unknown as Middleware,
     errorPages(site, log) as unknown as Middleware,
-    requestLimits(provider, site.deps.clock) as unknown as Middleware,
+    requestLimits(site) as unknown as Middleware,
     wellKnown(settings, site.deps.clock),
     clearOnLogout(provider),
     continuePage(site) as unknown as Middleware,

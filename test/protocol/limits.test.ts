@@ -4,9 +4,9 @@ import { Writable } from 'node:stream'
 import pino from 'pino'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { PORTAL_CLIENT_ID } from '../../provider/clients.ts'
-import { createBrowser } from '../support/browser.ts'
+import { type Browser, createBrowser } from '../support/browser.ts'
 import { CALLBACK, type School, SECRET, startSchool } from '../support/school.ts'
-import { answer, application, ENT } from './steps.ts'
+import { answer, application, ENT, signIn } from './steps.ts'
 
 const KIB = 1024
 
@@ -93,12 +93,17 @@ describe('a request that says too much', () => {
     const long = await send(auth({ state: 'x'.repeat(8 * KIB) }), { headers: PAGE })
     expect([long.status, await isErrorPage(long)]).toEqual([400, true])
     expect((await send(auth({ state: 'x'.repeat(7 * KIB) }))).status).toBe(303)
+    const slash = await send(auth({ state: 'x'.repeat(8 * KIB) }).replace('?', '/?'), {
+      headers: PAGE,
+    })
+    expect(slash.status).toBe(400)
     const logout = await send(`/session/END?state=${'x'.repeat(9 * KIB)}`, { headers: PAGE })
     expect(logout.status).toBe(400)
   })
 
   it.each([
     '/auth',
+    '/auth/',
     '/request',
     '/token',
     '/token/introspection',
@@ -114,13 +119,41 @@ describe('a request that says too much', () => {
     expect(await program.json()).toMatchObject({ error: 'invalid_request' })
   })
 
-  it('in a body of unknown length is refused', async () => {
-    const chunked = await raw(
-      'POST /token HTTP/1.1\r\nHost: x\r\nConnection: close\r\n' +
-        'Content-Type: application/x-www-form-urlencoded\r\n' +
-        'Transfer-Encoding: chunked\r\n\r\n3\r\na=1\r\n0\r\n\r\n',
+  const chunked = (path: string, body: string): Promise<string> =>
+    raw(
+      `POST ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n` +
+        `Authorization: ${BASIC.authorization}\r\n` +
+        'Content-Type: application/x-www-form-urlencoded\r\nTransfer-Encoding: chunked\r\n\r\n' +
+        `${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`,
     )
-    expect(chunked).toMatch(/^HTTP\/1\.1 413 /)
+
+  it.each(['/request', '/request/'])(
+    'in a pushed body of unknown length is refused, for it would be kept: %s',
+    async (path) => {
+      const pushed = await chunked(path, new URLSearchParams(request()).toString())
+      expect(pushed).toMatch(/^HTTP\/1\.1 413 /)
+    },
+  )
+
+  it('in any other body of unknown length is refused once it has said that much', async () => {
+    const long = await chunked('/token', `grant_type=${'x'.repeat(60 * KIB)}`)
+    expect(long).toMatch(/^HTTP\/1\.1 400 [\s\S]*failed to parse the request body/)
+  })
+
+  it('while an application may leave the length of its body open', async () => {
+    const who = await school.person({ protection: 'none' })
+    const browser = school.browser()
+    const ent = await school.application()
+    const { response } = await signIn(ent, browser, who.identifier, {
+      scope: 'openid offline_access',
+      prompt: 'consent',
+    })
+    const body = new URLSearchParams({
+      grant_type: 'refresh_token',
+      refresh_token: response.refresh_token ?? '',
+    })
+    const answered = await chunked('/token', body.toString())
+    expect(answered).toMatch(/^HTTP\/1\.1 200 [\s\S]*"access_token"/)
   })
 
   it('while a usual one passes, and one without a body', async () => {
@@ -154,6 +187,7 @@ describe('requests of one network that has not signed in', () => {
 
     const neighbour = '198.51.100.200'
     expect((await send('/session/end', { from: neighbour })).status).toBe(503)
+    expect((await send(auth().replace('?', '/?'), { from: neighbour })).status).toBe(503)
     const pushed = await push({ from: neighbour })
     expect([pushed.status, await pushed.json()]).toEqual([
       503,
@@ -168,19 +202,92 @@ describe('requests of one network that has not signed in', () => {
     expect(later.filter(({ status }) => status === 303)).toHaveLength(50)
   })
 
-  it('do not count while the browser has a session: its pages and applications go on', async () => {
+  describe('once strangers have used up its places', () => {
     const from = '198.18.0.7'
-    const who = await school.person({ protection: 'none' })
-    const browser = school.browser({ address: from })
-    const ent = await school.application()
-    await ent.start(browser)
-    await answer(browser, who.identifier)
-    await burst(auth(), { from })
-    await ent.start(browser)
-    expect(browser.view.step).toBe('callback')
-    const stranger = createBrowser(school.issuer, { via: school.address, address: from })
-    await ent.start(stranger)
-    expect(stranger.view).toMatchObject({ step: 'error', status: 503 })
+    beforeAll(async () => {
+      await burst(auth(), { from })
+    })
+
+    /** A browser of that network on which somebody signed in, and its cookies. */
+    const known = async (): Promise<{ browser: Browser; identifier: string }> => {
+      const { identifier } = await school.person({ protection: 'none' })
+      const elsewhere = school.browser()
+      await signIn(await school.application(), elsewhere, identifier)
+      return { browser: school.browser({ address: from, jar: elsewhere.jar }), identifier }
+    }
+
+    const cookieHeader = async ({ jar }: Browser, ...names: string[]): Promise<string> =>
+      (await jar.getCookies(school.issuer))
+        .filter(({ key }) => names.includes(key))
+        .map(({ key, value }) => `${key}=${value}`)
+        .join('; ')
+
+    const statuses = async (cookie: string, times: number): Promise<Record<number, number>> => {
+      const counts: Record<number, number> = {}
+      for (let nth = 0; nth < times; nth += 1) {
+        const { status, body } = await send(auth(), { from, headers: { ...PAGE, cookie } })
+        await body?.cancel()
+        counts[status] = (counts[status] ?? 0) + 1
+      }
+      return counts
+    }
+
+    it('the pages and applications of whoever is signed in go on', async () => {
+      const { browser } = await known()
+      const ent = await school.application()
+      await ent.start(browser)
+      expect(browser.view.step).toBe('callback')
+      const stranger = createBrowser(school.issuer, { via: school.address, address: from })
+      await ent.start(stranger)
+      expect(stranger.view).toMatchObject({ step: 'error', status: 503 })
+    })
+
+    it('people on a known browser sign in, at the portal and from an application', async () => {
+      const { browser, identifier } = await known()
+      await browser.forget('vestibule_session')
+      await browser.open('/')
+      expect(browser.view.step).toBe('login')
+      await answer(browser, identifier)
+      expect(browser.view).toMatchObject({ step: 'portal', status: 200 })
+      await browser.forget('vestibule_session')
+      await signIn(await school.application(), browser, identifier)
+    })
+
+    it('a known browser has twenty more, then one a second, and takes none from another', async () => {
+      const { browser } = await known()
+      const cookie = await cookieHeader(browser, 'vestibule_device')
+      expect(await statuses(cookie, 22)).toEqual({ 303: 20, 503: 2 })
+      const neighbour = await known()
+      await neighbour.browser.forget('vestibule_session')
+      await neighbour.browser.open('/')
+      expect(neighbour.browser.view.step).toBe('login')
+    })
+
+    it('a device cookie that is made up, or that was replaced since, gives none', async () => {
+      const { browser, identifier } = await known()
+      const old = await cookieHeader(browser, 'vestibule_device')
+      const ent = await school.application()
+      for (let times = 0; times < 2; times += 1) {
+        await browser.forget('vestibule_session')
+        await signIn(ent, browser, identifier)
+      }
+      const madeUp = `vestibule_device=${'x'.repeat(43)}`
+      expect([await statuses(old, 1), await statuses(madeUp, 1)]).toEqual([{ 503: 1 }, { 503: 1 }])
+      const good = await cookieHeader(browser, 'vestibule_device')
+      expect(await statuses(good, 1)).toEqual({ 303: 1 })
+    })
+
+    it('the cookie of a session that is over is worth two hundred, not any number', async () => {
+      const { browser } = await known()
+      const kept = await cookieHeader(browser, 'vestibule_session', 'vestibule_session.sig')
+      await browser.open('/session/end')
+      await browser.submit({ logout: 'yes' })
+      expect(await browser.cookie('vestibule_session')).not.toBe(/session=([^;]*)/.exec(kept)?.[1])
+      expect(await statuses(kept, 203)).toEqual({ 303: 199, 503: 4 }) // One was signing out.
+      // Five a second of its own, and then the fifty that its network has.
+      school.later(1_000)
+      expect(await statuses(kept, 60)).toEqual({ 303: 55, 503: 5 })
+    })
   })
 })
 

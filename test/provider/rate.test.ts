@@ -1,13 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createNetworkRate } from '../../provider/network_rate.ts'
+import { createRate } from '../../provider/rate.ts'
 
 const HOME = '192.0.2.0/24'
 
-const rateOf = (limits: { perSecond?: number; burst?: number; networksMax?: number } = {}) => {
+const rateOf = (limits: { perSecond?: number; burst?: number; keysMax?: number } = {}) => {
   const time = { ms: 0 }
   const clock = () => time.ms
-  const rate = createNetworkRate({ perSecond: 2, burst: 3, networksMax: 2, clock, ...limits })
+  const rate = createRate({ perSecond: 2, burst: 3, keysMax: 2, clock, ...limits })
   return { rate, time }
 }
 
@@ -46,8 +46,22 @@ describe('requests of one network', () => {
     )
   })
 
+  it('find a place once they waited as long as they were told', () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(900), { maxLength: 40 }), (pauses) => {
+        const { rate, time } = rateOf({ perSecond: 0.3 })
+        for (const pause of pauses) {
+          time.ms += pause
+          const seconds = rate.take(HOME)
+          time.ms += seconds * 1000
+          if (seconds > 0) expect(rate.take(HOME)).toBe(0)
+        }
+      }),
+    )
+  })
+
   it('are remembered for the networks last heard of, not for every one there ever was', () => {
-    const { rate } = rateOf({ burst: 1, networksMax: 2 })
+    const { rate } = rateOf({ burst: 1, keysMax: 2 })
     for (const network of ['a', 'b', 'a', 'c']) rate.take(network)
     expect(rate.take('a')).toBe(1)
     expect(rate.take('b')).toBe(0) // Forgotten: it was the oldest.
