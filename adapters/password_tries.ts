@@ -3,6 +3,7 @@ import type { Admission, PasswordTries, Place } from '../accounts/ports.ts'
 import {
   admit,
   FADE_MS,
+  type FailuresAround,
   liveFailures,
   NETWORK_FAILURES_MAX,
   NETWORK_WINDOW_MS,
@@ -80,21 +81,32 @@ const accountFailures = async (db: Db, subject: string, nowMs: number): Promise<
   return Number(count)
 }
 
-/** Of all who tried there, up to the number that matters: it costs no more however many there are. */
-const networkFailures = async (db: Db, network: string, nowMs: number): Promise<number> => {
+/**
+ * Of all who tried there, up to the number that matters: it costs no more however many there are.
+ * Newest first, so that the last of all is among them; the index by place has them in that order.
+ */
+const networkFailures = async (
+  db: Db,
+  network: string,
+  nowMs: number,
+): Promise<Pick<FailuresAround, 'network' | 'networkLastAt'>> => {
   const recent = db
     .selectFrom('password_failures')
     .select('at_ms')
     .where('place_kind', '=', 'network')
     .where('place_key', '=', network)
     .where('at_ms', '>', nowMs - NETWORK_WINDOW_MS)
+    .orderBy('at_ms', 'desc')
     .limit(NETWORK_FAILURES_MAX)
     .as('recent')
-  const { count } = await db
+  const { count, last } = await db
     .selectFrom(recent)
-    .select(({ fn }) => fn.countAll<number>().as('count'))
+    .select(({ fn }) => [
+      fn.countAll<number>().as('count'),
+      fn.max<number | null>('at_ms').as('last'),
+    ])
     .executeTakeFirstOrThrow()
-  return Number(count)
+  return { network: Number(count), networkLastAt: last === null ? null : Number(last) }
 }
 
 const countFailure = async (
@@ -148,7 +160,7 @@ const begin = async (
   }
   const around = {
     account: await accountFailures(db, subject, nowMs),
-    network: await networkFailures(db, network, nowMs),
+    ...(await networkFailures(db, network, nowMs)),
   }
   const verdict = admit(tries, around, nowMs)
   if (!verdict.admitted) {

@@ -14,10 +14,20 @@ export const FADE_MS = 24 * HOUR_MS
 /**
  * Failures of one network within `NETWORK_WINDOW_MS`, all identifiers together, against one password
  * tried on everybody. Sized for a whole school behind one address: when 2,000 people sign in within
- * its busiest hour and 5 % of them mistype, that is a tenth of it.
+ * its busiest hour and 5 % of them mistype, that is a tenth of it. Beyond it, newcomers of the
+ * network are paced.
  */
 export const NETWORK_FAILURES_MAX = 1_000
 export const NETWORK_WINDOW_MS = HOUR_MS
+/**
+ * Between two counted tries of a paced network. Refusing its newcomers for the rest of the hour
+ * would stop a sprayer dead, but one classmate with a script could then keep everybody out who
+ * signs in at school for the first time. The price of pacing is 1,800 guesses an hour beyond the
+ * first 1,000, spread over many accounts, each of which keeps its own delays. What it does not
+ * give is a turn for everybody: while the sprayer goes on, whoever posts first after a pause gets
+ * it, and a newcomer may have to come back often. Once the sprayer stops, they get in.
+ */
+export const NETWORK_PACE_MS = 2_000
 
 /** Wrong PINs that block a PIN, unless the policy says otherwise (CNIL, as above). */
 export const PIN_TRIES_DEFAULT = 3
@@ -43,6 +53,8 @@ export interface FailuresAround {
   account: number
   /** On the network, of all accounts, within `NETWORK_WINDOW_MS`. */
   network: number
+  /** When the last of those on the network was counted, ms since the epoch; null without any. */
+  networkLastAt: number | null
 }
 
 export type RefusedTry = 'delayed' | 'account_refused' | 'network_refused'
@@ -66,6 +78,11 @@ export function delayAfter(failures: number): number {
   return Math.min(FIRST_DELAY_MS * 2 ** (failures - FREE_TRIES), DELAY_MAX_MS)
 }
 
+/** When a network may try for a newcomer again, ms since the epoch; 0 for one that is not paced. */
+function nextTurn({ network, networkLastAt }: FailuresAround): number {
+  return network < NETWORK_FAILURES_MAX ? 0 : (networkLastAt ?? 0) + NETWORK_PACE_MS
+}
+
 /**
  * Whether a password may be tried now. The caller gives one answer, for the same work, to every
  * refusal and to a wrong password.
@@ -74,15 +91,18 @@ export function delayAfter(failures: number): number {
  * otherwise prolong it, and a stranger could keep a pupil out for ever.
  *
  * When the whole account, or the whole network, has failed too often, places where this account
- * signed in before go on: the person is not shut out by the guesses of others. `until` is then the
- * latest possible end, since only the store knows when the oldest of those failures stops counting.
+ * signed in before go on: the person is not shut out by the guesses of others. Elsewhere the
+ * account is closed, with the latest possible end as `until`, since only the store knows when the
+ * oldest of those failures stops counting; on the network one try is let in every
+ * `NETWORK_PACE_MS`, with the next turn as `until`, which somebody else may take.
  */
 export function admit(tries: PlaceTries, around: FailuresAround, nowMs: number): Admission {
   if (around.account >= ACCOUNT_FAILURES_MAX && !tries.everSucceeded) {
     return { admitted: false, until: nowMs + FADE_MS, why: 'account_refused' }
   }
-  if (around.network >= NETWORK_FAILURES_MAX && !tries.everSucceeded) {
-    return { admitted: false, until: nowMs + NETWORK_WINDOW_MS, why: 'network_refused' }
+  const turn = nextTurn(around)
+  if (turn > nowMs && !tries.everSucceeded) {
+    return { admitted: false, until: turn, why: 'network_refused' }
   }
   const until = (tries.lastFailedAt ?? 0) + delayAfter(liveFailures(tries, nowMs))
   return until > nowMs ? { admitted: false, until, why: 'delayed' } : { admitted: true }

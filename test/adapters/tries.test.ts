@@ -6,6 +6,7 @@ import {
   FIRST_DELAY_MS,
   FREE_TRIES,
   NETWORK_FAILURES_MAX,
+  NETWORK_PACE_MS,
   NETWORK_WINDOW_MS,
 } from '../../policies/lockout.ts'
 import { NOW, person } from './record.ts'
@@ -153,7 +154,7 @@ describe('password tries', () => {
       return admissions
     })
 
-  it('on many people from one network are limited, but for those who signed in there', async () => {
+  it('on many people from one network are paced, but for those who signed in there', async () => {
     const { store } = await temporaryStore()
     await signIn(store, 'laptop', HOME)
     await store.passwordTries.succeed('noe', { kind: 'network', key: SCHOOL }, 'pc', SCHOOL, NOW)
@@ -168,7 +169,33 @@ describe('password tries', () => {
     expect(admittedOf(await tryOften(store, 1, SCHOOL, NOW, 'laptop'))).toBe(1)
     expect((await store.passwordTries.begin('noe', null, SCHOOL, NOW)).admitted).toBe(true)
     expect(admittedOf(await tryOften(store, 1, '203.0.113.0/24'))).toBe(1)
-    expect(admittedOf(await tryOften(store, 1, SCHOOL, NOW + NETWORK_WINDOW_MS))).toBe(1)
+    // Noe's was the last that counted.
+    expect(admittedOf(await tryOften(store, 1, SCHOOL, NOW + NETWORK_PACE_MS - 1))).toBe(0)
+    expect(admittedOf(await tryOften(store, 1, SCHOOL, NOW + NETWORK_PACE_MS))).toBe(1)
+  })
+
+  it('on a paced network are admitted one every two seconds, in parallel too', async () => {
+    const { store } = await temporaryStore()
+    await spray(store, NETWORK_FAILURES_MAX, SCHOOL)
+    const at = (nowMs: number) =>
+      Promise.all(
+        Array.from({ length: 20 }, (_, index) =>
+          store.passwordTries.begin(`teacher ${index}`, null, SCHOOL, nowMs),
+        ),
+      )
+    expect(admittedOf(await at(NOW + NETWORK_PACE_MS - 1))).toBe(0)
+    expect(admittedOf(await at(NOW + NETWORK_PACE_MS))).toBe(1)
+    expect(admittedOf(await at(NOW + 2 * NETWORK_PACE_MS - 1))).toBe(0)
+    expect(admittedOf(await at(NOW + 2 * NETWORK_PACE_MS))).toBe(1)
+  })
+
+  it('on a paced network that succeed leave the turn to the next', async () => {
+    const { store } = await temporaryStore()
+    await spray(store, NETWORK_FAILURES_MAX, SCHOOL)
+    const later = NOW + NETWORK_PACE_MS
+    await signIn(store, 'laptop', SCHOOL, later)
+    expect((await store.passwordTries.begin('noe', null, SCHOOL, later)).admitted).toBe(true)
+    expect((await store.passwordTries.begin('zoe', null, SCHOOL, later)).admitted).toBe(false)
   })
 
   it('on many people in parallel are admitted no more often', async () => {
@@ -180,10 +207,11 @@ describe('password tries', () => {
     expect(admittedOf(await Promise.all(more))).toBe(10)
   })
 
-  it('refused for the network are not counted: it opens again an hour later', async () => {
+  it('refused for the network are not counted: the pace ends an hour later', async () => {
     const { store } = await temporaryStore()
     await spray(store, NETWORK_FAILURES_MAX, SCHOOL)
-    await spray(store, 100, SCHOOL, NOW + NETWORK_WINDOW_MS - 1)
+    const paced = await spray(store, 100, SCHOOL, NOW + NETWORK_WINDOW_MS - 1)
+    expect(admittedOf(paced)).toBe(1)
     const again = await spray(store, 100, SCHOOL, NOW + NETWORK_WINDOW_MS)
     expect(admittedOf(again)).toBe(100)
   })

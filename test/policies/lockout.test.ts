@@ -11,6 +11,7 @@ import {
   FREE_TRIES,
   liveFailures,
   NETWORK_FAILURES_MAX,
+  NETWORK_PACE_MS,
   NETWORK_WINDOW_MS,
   PIN_TRIES_CAP,
   PIN_TRIES_DEFAULT,
@@ -19,7 +20,7 @@ import {
 } from '../../policies/lockout.ts'
 
 const NOW = 1_760_000_000_000
-const quiet: FailuresAround = { account: 0, network: 0 }
+const quiet: FailuresAround = { account: 0, network: 0, networkLastAt: null }
 const fresh: PlaceTries = { failures: 0, lastFailedAt: null, everSucceeded: false }
 const failed = (failures: number, agoMs = 0): PlaceTries => ({
   failures,
@@ -109,13 +110,23 @@ describe('who may try', () => {
     })
   })
 
-  it('refuses strangers on a network after a thousand failures there, for an hour at most', () => {
-    const around = { ...quiet, network: NETWORK_FAILURES_MAX - 1 }
-    expect(admit(fresh, around, NOW)).toEqual({ admitted: true })
-    expect(admit(fresh, { ...quiet, network: NETWORK_FAILURES_MAX }, NOW)).toEqual({
+  it('lets strangers on a network in one by one after a thousand failures there', () => {
+    const below = { account: 0, network: NETWORK_FAILURES_MAX - 1, networkLastAt: NOW }
+    expect(admit(fresh, below, NOW)).toEqual({ admitted: true })
+    const paced = { ...below, network: NETWORK_FAILURES_MAX }
+    const until = NOW + NETWORK_PACE_MS
+    const refused = { admitted: false, until, why: 'network_refused' }
+    expect(admit(fresh, paced, NOW)).toEqual(refused)
+    expect(admit(fresh, paced, until - 1)).toEqual(refused)
+    expect(admit(fresh, paced, until)).toEqual({ admitted: true })
+  })
+
+  it('delays a stranger who has the turn of the network like anybody else', () => {
+    const paced = { account: 5, network: NETWORK_FAILURES_MAX, networkLastAt: NOW }
+    expect(admit(failed(5), paced, NOW + NETWORK_PACE_MS)).toEqual({
       admitted: false,
-      until: NOW + NETWORK_WINDOW_MS,
-      why: 'network_refused',
+      until: NOW + FIRST_DELAY_MS,
+      why: 'delayed',
     })
   })
 
@@ -123,14 +134,16 @@ describe('who may try', () => {
     const home = { ...fresh, everSucceeded: true }
     fc.assert(
       fc.property(fc.nat(100_000), fc.nat(100_000), (account, network) => {
-        expect(admit(home, { account, network }, NOW)).toEqual({ admitted: true })
+        expect(admit(home, { account, network, networkLastAt: NOW }, NOW)).toEqual({
+          admitted: true,
+        })
       }),
     )
   })
 
   it('still delays guesses made where the person signed in before', () => {
     const home = { ...failed(9), everSucceeded: true }
-    expect(admit(home, { account: 500, network: 5000 }, NOW)).toMatchObject({
+    expect(admit(home, { account: 500, network: 5000, networkLastAt: NOW }, NOW)).toMatchObject({
       admitted: false,
       why: 'delayed',
     })
@@ -162,6 +175,28 @@ describe('a persistent attacker at one place', () => {
   it('gets fewer than 25 in any 24 hours of a week of the quickest knocking', () => {
     const everyMinute = Array.from({ length: 7 * 24 * 60 }, (_, minute) => NOW + minute * 60_000)
     expect(mostInOneDay(timesLetIn(everyMinute))).toBeLessThan(25)
+  })
+})
+
+describe('somebody who tries one password on everybody from one network', () => {
+  it('gets a thousand at once and 1,800 an hour from then on, however often they post', () => {
+    const counted: number[] = []
+    const inLastHour = (nowMs: number) =>
+      counted.slice(-3 * NETWORK_FAILURES_MAX).filter((at) => at > nowMs - NETWORK_WINDOW_MS).length
+    const post = (nowMs: number) => {
+      const networkLastAt = counted.at(-1) ?? null
+      const around = { account: 0, network: inLastHour(nowMs), networkLastAt }
+      if (admit(fresh, around, nowMs).admitted) counted.push(nowMs)
+    }
+    for (let time = 0; time < 2 * NETWORK_FAILURES_MAX; time += 1) post(NOW)
+    expect(counted).toHaveLength(NETWORK_FAILURES_MAX)
+    const hours = [1, 2, 3].map((hour) => {
+      const before = counted.length
+      const start = NOW + (hour - 1) * NETWORK_WINDOW_MS
+      for (let ms = 1_000; ms <= NETWORK_WINDOW_MS; ms += 1_000) post(start + ms)
+      return counted.length - before
+    })
+    expect(hours).toEqual([1_800, 1_800, 1_800])
   })
 })
 
