@@ -11,6 +11,8 @@ import type { Deps, Device, Origin, Tables } from './ports.ts'
 
 const TOKEN_BYTES = 32
 const DAY_MS = 24 * 3_600_000
+/** A form sent twice, by a double click or for want of an answer, adds one device. */
+const SAME_ADDITION_MS = 60_000
 
 /** What the browser keeps is random; the store keeps its SHA-256 only. */
 export const tokenHash = (token: string): string =>
@@ -35,8 +37,7 @@ const presentedDevice = async (
   sub: string,
 ): Promise<Device | null> => {
   const hash = presentedHash(origin)
-  const presented = hash === null ? null : await devices.present(hash)
-  return presented?.kind === 'known' ? devices.find(presented.browserId, sub) : null
+  return hash === null ? null : devices.recognised(hash, sub)
 }
 
 /** What this browser is for this person, here and now. */
@@ -70,14 +71,15 @@ export const followBrowser = async (
 ): Promise<{ cookie: string | null; browserId: string }> => {
   const { token, next } = mintToken(deps)
   const used = await tables.devices.use(presentedHash(origin), next, nowMs)
-  const device = await tables.devices.find(used.browserId, account.sub)
   if (used.kind === 'known') {
+    const device = await presentedDevice(tables, origin, account.sub)
     if (device !== null) {
       await tables.devices.goodCopyUsed(used.browserId, account.sub)
       await tables.devices.seen(device.id, truncateNetwork(origin.address), nowMs)
     }
     return { cookie: token, browserId: used.browserId }
   }
+  const device = await tables.devices.find(used.browserId, account.sub)
   if (device !== null && (await tables.devices.staleCopyUsed(used.browserId, account.sub, nowMs))) {
     await tables.devices.remove(device.id)
     await tables.notices.add(
@@ -123,11 +125,23 @@ const makeRoom = async (
   }
 }
 
+/** The device as the same form, sent a moment ago, has added it. */
+const justAdded = async (
+  { devices }: Tables,
+  { browserId, sub, addedAt, addedUnder }: Device,
+): Promise<Device | null> => {
+  const former = await devices.find(browserId, sub)
+  const same = former?.addedUnder === addedUnder && addedAt - former.addedAt < SAME_ADDITION_MS
+  return same ? former : null
+}
+
 /**
  * Adds this browser to the person's recognised devices; the caller has checked that it may be, and
  * nothing is added where that rested on what is no longer so. Returns the cookie to set, always a
- * new one: whoever copied the browser's before must not have the device with it. Other people's
- * devices on the browser stay, and go with the new cookie too. Null: nothing was added.
+ * new one, and the only one that is good for the device: whoever copied the browser's before must
+ * not have it. Those before stay good for what they were, other people's devices too, which go
+ * with the new one as well. Asked twice within a minute, it is one device, and both cookies are
+ * good for it: nobody knows which answer the browser keeps. Null: nothing was added.
  */
 export const addDevice = (
   deps: Deps,
@@ -145,8 +159,7 @@ export const addDevice = (
       return { cookie: null }
     }
     const browserId = await tables.devices.renew(presentedHash(origin), next, nowMs)
-    await makeRoom(deps, tables, account, policy, browserId, origin)
-    await tables.devices.add({
+    const device: Device = {
       id: text(deps.random.bytes(16)),
       sub: account.sub,
       browserId,
@@ -157,11 +170,17 @@ export const addDevice = (
       addedAt: nowMs,
       lastSeenAt: nowMs,
       addedUnder: protection === 'pin' ? 'pin' : 'notification',
-    })
-    await tables.notices.add(notice(deps, account.sub, 'device_added', { device: name }))
-    await tables.audit.append(
-      auditEntry(deps, { act: 'device_added', sub: account.sub, origin, browserId }),
-    )
+    }
+    const same = await justAdded(tables, device)
+    if (same === null) {
+      await makeRoom(deps, tables, account, policy, browserId, origin)
+      await tables.devices.add(device)
+      await tables.notices.add(notice(deps, account.sub, 'device_added', { device: name }))
+      await tables.audit.append(
+        auditEntry(deps, { act: 'device_added', sub: account.sub, origin, browserId }),
+      )
+    }
+    await tables.devices.bind(same?.id ?? device.id, next.tokenHash)
     return { cookie: token }
   })
 }

@@ -147,8 +147,9 @@ export interface DeviceStore {
   /**
    * Uses a cookie at a sign-in whose password was right, and mints its successor in one atomic
    * act. The presented value stays good until a successor has itself been presented; then it is
-   * stale, with every other successor. `next` is ignored when the presented one is stale.
-   * An unknown cookie makes a new browser.
+   * stale, with every other successor. A successor is good for the devices that the presented
+   * value is good for. `next` is ignored when the presented one is stale. An unknown cookie makes
+   * a new browser.
    */
   use(
     tokenHash: string | null,
@@ -156,10 +157,8 @@ export interface DeviceStore {
     nowMs: number,
   ): Promise<Presented & { kind: 'known' | 'stale' }>
   /**
-   * Before a device is added: gives the browser that presents this cookie a fresh value, and makes
-   * every other one stale in the same atomic act, so that no copy taken before is worth the device.
-   * A browser of its own where there is no cookie, or one that nobody knows or that is stale.
-   * Returns the browser.
+   * Before a device is added, which is then bound to `next` alone: as `use`, but a stale cookie
+   * makes a new browser too. Returns the browser.
    */
   renew(
     tokenHash: string | null,
@@ -167,8 +166,15 @@ export interface DeviceStore {
     nowMs: number,
   ): Promise<string>
   find(browserId: string, sub: string): Promise<Device | null>
+  /**
+   * This person's device that a cookie is good for: it was bound to this value, or to one that this
+   * one was minted from. Null for a stale one.
+   */
+  recognised(tokenHash: string, sub: string): Promise<Device | null>
+  /** Makes a value of its browser's cookie, and what is minted from it, good for a device. */
+  bind(id: string, tokenHash: string): Promise<void>
   list(sub: string): Promise<Device[]>
-  /** Adds, or replaces the one of the same browser and person. */
+  /** Adds, or replaces the one of the same browser and person. No cookie is good for it yet. */
   add(device: Device): Promise<void>
   seen(id: string, network: string, nowMs: number): Promise<void>
   remove(id: string): Promise<void>

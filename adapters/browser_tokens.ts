@@ -20,8 +20,9 @@ export const CANDIDATES_MAX = 8
  * so that whoever comes with another one is a copy. Only an answer that overtakes a whole later
  * sign-in is mistaken for one, which costs its owner a PIN.
  *
- * Adding a device ends all others at once: a value copied before would otherwise be worth what
- * the device is worth. Losing that one answer costs a PIN too.
+ * A device is bound to the value minted when it was added, and to those minted from that one:
+ * whoever copied an earlier value, and whatever comes of it, never has the device. So adding one
+ * need end nothing either, and an answer lost then costs its person one PIN and nobody else any.
  */
 export const createBrowserTokens = (db: Db) => {
   const byHash = (hash: string): Promise<Row | undefined> =>
@@ -36,6 +37,20 @@ export const createBrowserTokens = (db: Db) => {
         state: 'candidate',
         used_at: nowMs,
       })
+      .execute()
+  }
+
+  /** A successor is worth what the value it was minted from is worth. */
+  const inherit = async (tokenHash: string, from: string): Promise<void> => {
+    await db
+      .insertInto('device_tokens')
+      .columns(['token_hash', 'device_id'])
+      .expression((query) =>
+        query
+          .selectFrom('device_tokens')
+          .select(({ val }) => [val(tokenHash).as('token_hash'), 'device_id'])
+          .where('token_hash', '=', from),
+      )
       .execute()
   }
 
@@ -76,7 +91,39 @@ export const createBrowserTokens = (db: Db) => {
     }
   }
 
+  /** See the port. To be run in a transaction. */
+  const use = async (
+    tokenHash: string | null,
+    next: Next,
+    nowMs: number,
+  ): Promise<Presented & { kind: 'known' | 'stale' }> => {
+    const row = tokenHash === null ? undefined : await byHash(tokenHash)
+    if (row === undefined) {
+      await mint(next, nowMs)
+      return { kind: 'known', browserId: next.browserId }
+    }
+    const browserId = row.browser_id
+    if (row.state === 'superseded') {
+      return { kind: 'stale', browserId }
+    }
+    if (row.state === 'candidate') {
+      await promote(row)
+    }
+    await trim(browserId)
+    await db
+      .updateTable('browser_tokens')
+      .set({ used_at: nowMs })
+      .where('browser_id', '=', browserId)
+      .where('state', '!=', 'superseded')
+      .execute()
+    await mint({ tokenHash: next.tokenHash, browserId }, nowMs)
+    await inherit(next.tokenHash, row.token_hash)
+    return { kind: 'known', browserId }
+  }
+
   return {
+    use,
+
     /** What a cookie is, without using it. */
     async present(tokenHash: string): Promise<Presented> {
       const row = await byHash(tokenHash)
@@ -87,42 +134,13 @@ export const createBrowserTokens = (db: Db) => {
     },
 
     /** See the port. To be run in a transaction. */
-    async use(
-      tokenHash: string | null,
-      next: Next,
-      nowMs: number,
-    ): Promise<Presented & { kind: 'known' | 'stale' }> {
-      const row = tokenHash === null ? undefined : await byHash(tokenHash)
-      if (row === undefined) {
-        await mint(next, nowMs)
-        return { kind: 'known', browserId: next.browserId }
-      }
-      const browserId = row.browser_id
-      if (row.state === 'superseded') {
-        return { kind: 'stale', browserId }
-      }
-      if (row.state === 'candidate') {
-        await promote(row)
-      }
-      await trim(browserId)
-      await db
-        .updateTable('browser_tokens')
-        .set({ used_at: nowMs })
-        .where('browser_id', '=', browserId)
-        .where('state', '!=', 'superseded')
-        .execute()
-      await mint({ tokenHash: next.tokenHash, browserId }, nowMs)
-      return { kind: 'known', browserId }
-    },
-
-    /** See the port. To be run in a transaction. */
     async renew(tokenHash: string | null, next: Next, nowMs: number): Promise<string> {
-      const row = tokenHash === null ? undefined : await byHash(tokenHash)
-      const known = row !== undefined && row.state !== 'superseded'
-      const browserId = known ? row.browser_id : next.browserId
-      await endAll(browserId)
-      await mint({ tokenHash: next.tokenHash, browserId }, nowMs)
-      return browserId
+      const { kind, browserId } = await use(tokenHash, next, nowMs)
+      if (kind === 'known') {
+        return browserId
+      }
+      await mint(next, nowMs)
+      return next.browserId
     },
   }
 }

@@ -101,6 +101,25 @@ export const createDeviceStore = ({ db, atomically }: Sql): DeviceStore => {
         .executeTakeFirst()
       return row === undefined ? null : deviceOf(row)
     },
+    async recognised(tokenHash, sub) {
+      const row = await db
+        .selectFrom('device_tokens')
+        .innerJoin('browser_tokens', 'browser_tokens.token_hash', 'device_tokens.token_hash')
+        .innerJoin('devices', 'devices.id', 'device_tokens.device_id')
+        .selectAll('devices')
+        .where('device_tokens.token_hash', '=', tokenHash)
+        .where('browser_tokens.state', '!=', 'superseded')
+        .where('devices.sub', '=', sub)
+        .executeTakeFirst()
+      return row === undefined ? null : deviceOf(row)
+    },
+    async bind(id, tokenHash) {
+      await db
+        .insertInto('device_tokens')
+        .values({ token_hash: tokenHash, device_id: id })
+        .onConflict((conflict) => conflict.doNothing())
+        .execute()
+    },
     async list(sub) {
       const rows = await db
         .selectFrom('devices')

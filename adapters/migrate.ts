@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { type Kysely, sql } from 'kysely'
 import { AppError } from '../accounts/errors.ts'
 import type { Clock } from '../accounts/ports.ts'
+import { deviceTokens } from './migrations/device_tokens.ts'
 import { first } from './migrations/first.ts'
 import { indexes } from './migrations/indexes.ts'
 import type { Schema } from './schema.ts'
@@ -22,7 +23,7 @@ export interface Migration {
 const SQLITE_WORDS: SqlWords = { serialKey: 'INTEGER PRIMARY KEY AUTOINCREMENT' }
 
 /** Numbered by their place, from 1. */
-export const MIGRATIONS: readonly Migration[] = [first, indexes]
+export const MIGRATIONS: readonly Migration[] = [first, indexes, deviceTokens]
 
 const spaceless = (text: string): string => text.replace(/\s+/g, ' ')
 

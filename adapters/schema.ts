@@ -63,6 +63,7 @@ export interface Schema {
     last_seen_at: number
     added_under: Device['addedUnder']
   }
+  device_tokens: { token_hash: string; device_id: string }
   notices: {
     seq: Generated<number>
     id: string

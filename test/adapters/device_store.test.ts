@@ -29,6 +29,12 @@ interface Round {
   readonly crashes: boolean
 }
 
+interface Turn {
+  readonly who: 'thief' | 'owner'
+  readonly act: 'signs in' | 'adds'
+  readonly arrives: boolean
+}
+
 const server = async () => {
   const { store } = await temporaryStore()
   return { devices: store.devices, signIn: createServer(store.devices) }
@@ -156,34 +162,60 @@ describe('the device cookie', () => {
   })
 })
 
-describe('the device cookie, when a device is added', () => {
-  const renew = async (devices: DeviceStore, cookie: string | null, mint = createMint()) => {
-    const next = mint()
-    return { cookie: next.tokenHash, browserId: await devices.renew(cookie, next, NOW) }
-  }
+/** Adds a device of `sub` on the server's side. Returns the cookie that the answer carries. */
+const addOne = async (
+  devices: DeviceStore,
+  cookie: string | null,
+  sub: string,
+  next: { tokenHash: string; browserId: string },
+) => {
+  const browserId = await devices.renew(cookie, next, NOW)
+  const id = `device-of-${next.tokenHash}`
+  await devices.add(device(id, { browserId, sub }))
+  await devices.bind(id, next.tokenHash)
+  return { cookie: next.tokenHash, browserId, id }
+}
 
-  it('is a new one, and no other value of the browser is good any more', async () => {
+const isRecognised = async (devices: DeviceStore, cookie: string, sub: string) =>
+  (await devices.recognised(cookie, sub)) !== null
+
+describe('the device cookie, when a device is added', () => {
+  it('is a new one, and the only one that is good for the device', async () => {
     const { devices, signIn } = await server()
     const { cookie: first, browserId } = await signIn(null)
     const { cookie: second } = await signIn(first)
     const { cookie: third } = await signIn(second)
-    const { cookie: lost } = await signIn(second)
     const next = { tokenHash: 'next', browserId: 'unused' }
-    expect(await devices.renew(third, next, NOW)).toBe(browserId)
-    for (const each of [first, second, third, lost]) {
-      expect(await devices.present(each ?? '')).toEqual({ kind: 'stale', browserId })
+    const added = await addOne(devices, third, 'lea', next)
+    expect(added.browserId).toBe(browserId)
+    for (const each of [first, second, third]) {
+      expect(await isRecognised(devices, each ?? '', 'lea')).toBe(false)
     }
-    expect(await devices.present('next')).toEqual({ kind: 'known', browserId })
+    expect(await devices.recognised('next', 'lea')).toMatchObject({ id: added.id, browserId })
+    expect(await isRecognised(devices, 'next', 'noe')).toBe(false)
+    // The one it was minted from stays what it was until the new one is presented.
+    expect((await devices.present(third ?? '')).kind).toBe('known')
+    await signIn('next')
+    expect((await devices.present(third ?? '')).kind).toBe('stale')
+  })
+
+  it('hands the device on to what is minted from it, until it is stale', async () => {
+    const { devices, signIn } = await server()
+    const mint = { tokenHash: 'added', browserId: 'family' }
+    const { id } = await addOne(devices, null, 'lea', mint)
+    const { cookie: second } = await signIn('added')
+    const { cookie: third } = await signIn(second)
+    expect(await devices.recognised(third ?? '', 'lea')).toMatchObject({ id })
+    expect(await devices.recognised(second ?? '', 'lea')).toMatchObject({ id })
+    expect(await devices.recognised('added', 'lea')).toBeNull()
   })
 
   it('makes a browser of its own of none, of one nobody knows and of a stale copy', async () => {
     const { devices, signIn } = await server()
-    const { cookie: owners, browserId } = await signIn(null)
-    const { cookie: current } = await renew(devices, owners, () => ({
-      tokenHash: 'current',
-      browserId: 'unused',
-    }))
-    for (const [index, each] of [null, 'invented', owners].entries()) {
+    const { cookie: old } = await signIn(null)
+    const { cookie: current, browserId } = await signIn(old)
+    await signIn(current)
+    for (const [index, each] of [null, 'invented', old].entries()) {
       const next = { tokenHash: `n${index}`, browserId: `new-${index}` }
       expect(await devices.renew(each, next, NOW)).toBe(`new-${index}`)
       expect(await devices.present(`n${index}`)).toEqual({
@@ -191,35 +223,90 @@ describe('the device cookie, when a device is added', () => {
         browserId: `new-${index}`,
       })
     }
-    expect(await devices.present(current)).toEqual({ kind: 'known', browserId })
+    expect(await devices.present(current ?? '')).toEqual({ kind: 'known', browserId })
   })
 
-  it('is worth nothing to whoever shared it before, whatever each had done with it', async () => {
+  it('replaced by the same person, is good for it no more', async () => {
+    const { devices } = await server()
+    await addOne(devices, null, 'lea', { tokenHash: 'one', browserId: 'family' })
+    await addOne(devices, 'one', 'lea', { tokenHash: 'two', browserId: 'unused' })
+    expect(await isRecognised(devices, 'one', 'lea')).toBe(false)
+    expect(await isRecognised(devices, 'two', 'lea')).toBe(true)
+  })
+
+  it('is worth nothing to whoever shared it before, whatever each does before and after', async () => {
     const { store } = await temporaryStore()
     const mint = createMint()
-    const play = async (devices: DeviceStore, turns: readonly ('thief' | 'owner')[]) => {
+    const turns = fc.array(
+      fc.record({
+        who: fc.constantFrom<Turn['who']>('thief', 'owner'),
+        act: fc.constantFrom<Turn['act']>('signs in', 'adds'),
+        arrives: fc.boolean(),
+      }),
+      { maxLength: 14 },
+    )
+    /** Returns the value that the answer carries, null: none. */
+    const act = async (devices: DeviceStore, jar: string, turn: Turn): Promise<string | null> => {
+      const next = mint()
+      if (turn.act === 'adds') {
+        return (await addOne(devices, jar, turn.who, next)).cookie
+      }
+      const { kind } = await devices.use(jar, next, NOW)
+      return kind === 'known' ? next.tokenHash : null
+    }
+    const play = async (devices: DeviceStore, all: readonly Turn[]) => {
       const start = mint()
       await devices.use(null, start, NOW)
+      // From here on each has a copy; the thief has a device of their own to add, as a pupil has.
       const jars = { thief: start.tokenHash, owner: start.tokenHash }
-      const stolen = [start.tokenHash]
-      for (const who of turns) {
-        const next = mint()
-        const { kind } = await devices.use(jars[who], next, NOW)
-        jars[who] = kind === 'known' ? next.tokenHash : jars[who]
-        stolen.push(jars[who]) // The thief may look at the owner's too, until then.
+      const seen = { thief: [start.tokenHash], owner: [start.tokenHash] }
+      for (const turn of all) {
+        const cookie = (await act(devices, jars[turn.who], turn)) ?? jars[turn.who]
+        seen[turn.who].push(cookie)
+        jars[turn.who] = turn.arrives ? cookie : jars[turn.who]
       }
-      const { cookie, browserId } = await renew(devices, jars.owner, mint)
-      for (const each of stolen) {
-        expect(await devices.present(each)).not.toEqual({ kind: 'known', browserId })
+      for (const each of seen.thief) {
+        expect(await isRecognised(devices, each, 'owner')).toBe(false)
       }
-      // And what the owner does from then on works as ever.
-      expect((await devices.use(cookie, mint(), NOW)).kind).toBe('known')
     }
     await fc.assert(
-      fc.asyncProperty(
-        fc.array(fc.constantFrom<'thief' | 'owner'>('thief', 'owner'), { maxLength: 12 }),
-        (turns) => store.transact(({ devices }) => play(devices, turns)),
-      ),
+      fc.asyncProperty(turns, (all) => store.transact(({ devices }) => play(devices, all))),
+      { numRuns: 150 },
+    )
+  })
+
+  it('lost with its answer costs its person one PIN, and the family none', async () => {
+    const { store } = await temporaryStore()
+    const mint = createMint()
+    const family = ['ana', 'sam', 'tom']
+    const visits = fc.array(fc.record({ who: fc.constantFrom(...family), arrives: fc.boolean() }), {
+      maxLength: 12,
+    })
+    const recognisedOn = async (devices: DeviceStore, jar: string) => {
+      const found = await Promise.all(family.map((each) => devices.recognised(jar, each)))
+      return found.flatMap((one) => (one === null ? [] : [one.sub]))
+    }
+    const addUnless = async (devices: DeviceStore, kept: boolean, jar: string, who: string) =>
+      kept ? jar : (await addOne(devices, jar, who, mint())).cookie
+    const play = async (
+      devices: DeviceStore,
+      all: readonly { who: string; arrives: boolean }[],
+    ) => {
+      let jar: string | null = null
+      const kept = new Set<string>()
+      for (const { who, arrives } of all) {
+        const next = mint()
+        expect((await devices.use(jar, next, NOW)).kind).toBe('known')
+        // Whoever had the answer of adding is asked no more; nobody is for what another lost.
+        const found = await recognisedOn(devices, next.tokenHash)
+        expect(found).toEqual(family.filter((each) => kept.has(each)))
+        const added = await addUnless(devices, kept.has(who), next.tokenHash, who)
+        jar = arrives ? added : next.tokenHash
+        kept.add(arrives ? who : '')
+      }
+    }
+    await fc.assert(
+      fc.asyncProperty(visits, (all) => store.transact(({ devices }) => play(devices, all))),
       { numRuns: 100 },
     )
   })

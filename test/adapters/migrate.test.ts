@@ -40,6 +40,37 @@ describe('migrations', () => {
     ])
   })
 
+  it('leave the devices that people have to the cookies that were good for them', async () => {
+    const folder = temporaryFolder()
+    const { db } = await openWith(folder, MIGRATIONS.slice(0, 2))
+    const cookies = { good: 'current', next: 'candidate', old: 'superseded' } as const
+    for (const [token_hash, state] of Object.entries(cookies)) {
+      await db
+        .insertInto('browser_tokens')
+        .values({ token_hash, browser_id: 'family', state, used_at: NOW })
+        .execute()
+    }
+    await db
+      .insertInto('devices')
+      .values({
+        id: '1',
+        sub: 'lea',
+        browser_id: 'family',
+        name: 'Kitchen',
+        browser_name: 'Firefox',
+        system_name: 'Linux',
+        network: '192.0.2.0/24',
+        added_at: NOW,
+        last_seen_at: NOW,
+        added_under: 'pin',
+      })
+      .execute()
+    const { store, close } = await openStore({ dataFolder: folder, clock })
+    const found = Object.keys(cookies).map((each) => store.devices.recognised(each, 'lea'))
+    expect((await Promise.all(found)).map((each) => each?.id)).toEqual(['1', '1', undefined])
+    await close()
+  })
+
   it('refuse a database whose migrations are not ours', async () => {
     const folder = temporaryFolder()
     await openWith(folder, [...MIGRATIONS, pets])

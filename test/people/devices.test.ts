@@ -208,15 +208,68 @@ describe('whoever copied the cookie before the device was added', () => {
     expect(await again(shared, 'y.teacher.on')).toBe('callback')
   })
 
-  it('may lose the answer with the new cookie: that costs one PIN', async () => {
-    await school.person({ identifier: 'y.lost', pin: PIN })
-    const browser = school.browser()
-    await enter(application, browser, 'y.lost')
-    await postByHand(browser, { pin: PIN, remember_device: 'yes', device_name: 'Room 201' })
-    expect(await again(browser, 'y.lost')).toBe('pin')
-    await browser.submit({ pin: PIN, remember_device: 'yes', device_name: 'Room 201' })
-    expect(await again(browser, 'y.lost')).toBe('callback')
+  it('nor what they do with it afterwards, a device of their own included', async () => {
+    await school.person({ identifier: 'y.pupil.own', userType: 'student', pin: PIN })
+    await school.person({ identifier: 'y.teacher.own', pin: PIN })
+    const shared = school.browser()
+    await enter(application, shared, 'y.teacher.own')
+    const halfWay = await shared.copy()
+    await shared.submit({ pin: PIN, remember_device: 'yes', device_name: 'Room 201' })
+    await reopen(halfWay)
+    await recognise('y.pupil.own', halfWay, 'The child’s tablet')
+    expect(await again(halfWay, 'y.pupil.own')).toBe('callback')
+    expect(await again(halfWay, 'y.teacher.own')).toBe('pin')
+    expect(await again(halfWay, 'y.teacher.own')).toBe('pin')
   })
+})
+
+describe('the form that adds a device', () => {
+  const answer = { pin: PIN, remember_device: 'yes', device_name: 'Kitchen tablet' }
+  const cookieOf = (sent: Response): string =>
+    sent.headers.getSetCookie().find((each) => each.startsWith(`${COOKIE}=`)) ?? ''
+
+  /** A family's computer on which the child is recognised, and a parent who has still to be. */
+  const family = async (name: string) => {
+    const child = `a.child.${name}`
+    const parent = `a.parent.${name}`
+    await school.person({ identifier: child, userType: 'student', pin: PIN })
+    const { sub } = await school.person({ identifier: parent, userType: 'guardian', pin: PIN })
+    const browser = await recognise(child, school.browser(), 'The child’s tablet')
+    await reopen(browser)
+    await enter(application, browser, parent)
+    expect(browser.view.step).toBe('pin')
+    return { child, parent, sub, browser }
+  }
+
+  it.each([0, 1])(
+    'sent twice by a double click adds one device, whichever answer the browser keeps (%i)',
+    async (kept) => {
+      const { child, parent, sub, browser } = await family(`twice.${kept}`)
+      const sent = await Promise.all([postByHand(browser, answer), postByHand(browser, answer)])
+      await browser.jar.setCookie(cookieOf(sent[kept] as Response), school.issuer)
+      expect(await devicesOf(school, sub)).toEqual(['Kitchen tablet'])
+      expect(await noticesOf(school, sub)).toEqual(['device_added'])
+      expect(await again(browser, parent)).toBe('callback')
+      expect(await again(browser, child)).toBe('callback')
+      expect(await again(browser, parent)).toBe('callback')
+    },
+  )
+
+  it.each([0, 2 * HOUR_MS])(
+    'may lose its answer: its person is asked once more, %i ms later, the family is not',
+    async (later) => {
+      const { child, parent, sub, browser } = await family(`lost.${later}`)
+      await postByHand(browser, answer)
+      school.later(later)
+      expect(await again(browser, child)).toBe('callback')
+      expect(await again(browser, parent)).toBe('pin')
+      await browser.submit(answer)
+      expect(browser.view.step).toBe('callback')
+      expect(await devicesOf(school, sub)).toEqual(['Kitchen tablet'])
+      expect(await again(browser, parent)).toBe('callback')
+      expect(await again(browser, child)).toBe('callback')
+    },
+  )
 })
 
 describe('recognition ends', () => {
