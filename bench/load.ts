@@ -175,7 +175,7 @@ const createFlood = async (issuer: string, phase: Phase) => {
   let underWay = 0
   const outcome = ({ status, retryAfter }: Answer): 'refused' | 'busy' | 'other' => {
     if (status === 503 && retryAfter !== undefined) return 'busy'
-    return status === 200 ? 'refused' : 'other'
+    return status === 303 ? 'refused' : 'other'
   }
   const send = async (nth: number): Promise<void> => {
     if (underWay >= JUNK_UNDER_WAY_MAX) {
@@ -261,7 +261,7 @@ const markdown = (wishes: Wishes, results: readonly Result[]): string =>
           ...results.map((r) => `${r.p50} / ${r.p95} / ${r.slowest}`),
         ],
         ['junk sent', ...results.map((r) => `${r.junkSent}`)],
-        ['junk refused (200)', ...results.map((r) => `${r.junkRefused}`)],
+        ['junk refused (303)', ...results.map((r) => `${r.junkRefused}`)],
         ['junk told to come back (503)', ...results.map((r) => `${r.junkBusy}`)],
         [
           'junk with another answer',
