@@ -4,7 +4,7 @@ import { truncateNetwork } from '../policies/network.ts'
 import type { DeviceState } from '../policies/next_step.ts'
 import { effectiveProtection, type Policy } from '../policies/policy.ts'
 import { type Account, isProtectedAlike } from './account.ts'
-import { auditEntry } from './audit.ts'
+import { auditEntry, randomId } from './audit.ts'
 import { browserFamily } from './browser_family.ts'
 import { notice } from './notices.ts'
 import type { Deps, Device, Origin, Tables } from './ports.ts'
@@ -18,13 +18,11 @@ const SAME_ADDITION_MS = 60_000
 export const tokenHash = (token: string): string =>
   createHash('sha256').update(token).digest('base64url')
 
-const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64url')
-
 const mintToken = (
   deps: Deps,
 ): { token: string; next: { tokenHash: string; browserId: string } } => {
-  const token = text(deps.random.bytes(TOKEN_BYTES))
-  return { token, next: { tokenHash: tokenHash(token), browserId: text(deps.random.bytes(16)) } }
+  const token = Buffer.from(deps.random.bytes(TOKEN_BYTES)).toString('base64url')
+  return { token, next: { tokenHash: tokenHash(token), browserId: randomId(deps.random) } }
 }
 
 const presentedHash = ({ deviceToken }: Origin): string | null =>
@@ -160,7 +158,7 @@ export const addDevice = (
     }
     const browserId = await tables.devices.renew(presentedHash(origin), next, nowMs)
     const device: Device = {
-      id: text(deps.random.bytes(16)),
+      id: randomId(deps.random),
       sub: account.sub,
       browserId,
       name,

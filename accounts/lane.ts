@@ -34,8 +34,9 @@ export const laneOfPerson = async (
   deps: Deps,
   { identifier, sub }: Account,
   origin: Origin,
+  presented?: Presented,
 ): Promise<HashLane> =>
-  laneOf(deps, await presentedBrowser(deps, origin), origin, {
+  laneOf(deps, presented ?? (await presentedBrowser(deps, origin)), origin, {
     subject: subjectOf(deps, identifier),
     key: sub,
   })

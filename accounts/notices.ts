@@ -1,4 +1,5 @@
 import { truncateNetwork } from '../policies/network.ts'
+import { randomId } from './audit.ts'
 import { browserFamily } from './browser_family.ts'
 import type { Deps, Notice, NoticeCode, Origin } from './ports.ts'
 
@@ -15,7 +16,7 @@ export const notice = (
   code: NoticeCode,
   params: Notice['params'] = {},
 ): Notice => ({
-  id: Buffer.from(deps.random.bytes(16)).toString('base64url'),
+  id: randomId(deps.random),
   sub,
   code,
   atMs: deps.clock(),

@@ -62,13 +62,19 @@ export const signIn = async (deps: Deps, typed: Typed, origin: Origin): Promise<
   const subject = subjectOf(deps, identifier)
   const lane = await laneOf(deps, presented, origin, { subject, key: subject })
   return keepPlace(deps, lane, (place) =>
-    checkPassword(deps, { ...typed, identifier }, origin, presented, place),
+    checkPassword(
+      deps,
+      { identifier, subject, password: typed.password },
+      origin,
+      presented,
+      place,
+    ),
   )
 }
 
 const checkPassword = async (
   deps: Deps,
-  typed: Typed,
+  typed: Typed & { readonly subject: string },
   origin: Origin,
   presented: Presented,
   place: HashPlace,
@@ -76,7 +82,7 @@ const checkPassword = async (
   const nowMs = deps.clock()
   const network = truncateNetwork(origin.address)
   const key = identifierKey(typed.identifier)
-  const subject = subjectOf(deps, typed.identifier)
+  const { subject } = typed
   const [account, policies] = await Promise.all([
     deps.store.accounts.byIdentifier(key),
     deps.store.policies.current(),

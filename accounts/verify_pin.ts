@@ -116,7 +116,8 @@ export const verifyPin = async (
     )
     return { ok: false, reason: 'blocked' }
   }
-  return keepPlace(deps, await laneOfPerson(deps, account, origin), (place) =>
+  const lane = await laneOfPerson(deps, account, origin, presented)
+  return keepPlace(deps, lane, (place) =>
     checkPin(deps, { account, pin, typed }, origin, presented, place),
   )
 }

@@ -5,7 +5,8 @@ import type { Direct, Sqlite } from './sqlite.ts'
 
 /** Two requests may each give one session a new id; either may be the one the browser keeps. */
 const PARALLEL_MS = 60_000
-const KEPT_AFTER_END_MS = 15_000
+/** Kept a little past their end: the OP itself judges expiry, with some tolerance for clocks. */
+export const KEPT_AFTER_END_MS = 15_000
 
 export interface SessionOptions {
   /**

@@ -1,12 +1,9 @@
 import { createHash } from 'node:crypto'
 import { type Adapter, type AdapterPayload, errors, Provider } from 'oidc-provider'
 import type { Clock } from '../accounts/ports.ts'
-import { createSessionAdapter, type OpSessions } from './oidc_sessions.ts'
+import { createSessionAdapter, KEPT_AFTER_END_MS, type OpSessions } from './oidc_sessions.ts'
 import type { MergeSession } from './session_merge.ts'
 import type { Sqlite } from './sqlite.ts'
-
-/** Kept a little past their end: the OP itself judges expiry, with some tolerance for clocks. */
-export const KEPT_AFTER_END_MS = 15_000
 
 export interface OpStore extends OpSessions {
   /** For the `adapter` option of the OP. */

@@ -9,6 +9,7 @@ import { devicePage } from './device.ts'
 import { readForm } from './form.ts'
 import { rememberLocale } from './locale.ts'
 import { loginPage } from './login.ts'
+import { seeOther } from './page.ts'
 import { pinPage } from './pin.ts'
 import type { Site } from './site.ts'
 import {
@@ -54,21 +55,16 @@ const answerOf = async <T>({ step, person, due }: Loaded, ask: Ask<T>): Promise<
   return due.step === step.name ? ask(page, person, due) : finish({})
 }
 
-const follow = (ctx: Context, to: string): void => {
-  ctx.status = 303
-  ctx.redirect(to)
-}
-
 /** On to what comes next. A result that proves nothing gives way to one that is there already. */
 const goOn = async (step: Step, { result }: Finished): Promise<void> => {
   const to = Object.keys(result).length === 0 ? await answeredMeanwhile(step) : null
-  await (to === null ? finishStep(step, result) : follow(step.ctx, to))
+  await (to === null ? finishStep(step, result) : seeOther(step.ctx, to))
 }
 
 /** Back to the page, unless another request has already led on from it. */
 const goBack = async (step: Step, details: Interaction, refused: Refused): Promise<void> => {
   const to = await answeredMeanwhile(step)
-  await (to === null ? showAgain(step, details, refused) : follow(step.ctx, to))
+  await (to === null ? showAgain(step, details, refused) : seeOther(step.ctx, to))
 }
 
 /** `GET /interaction/:uid`: the page of the step that is due. */

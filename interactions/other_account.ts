@@ -2,6 +2,7 @@ import type { Context } from 'koa'
 import { AppError } from '../accounts/errors.ts'
 import { assertOurForm } from './csrf.ts'
 import { readForm } from './form.ts'
+import { seeOther } from './page.ts'
 import type { Site } from './site.ts'
 import { loadInteraction, OTHER_ACCOUNT } from './step.ts'
 
@@ -22,6 +23,5 @@ export const leave = async (ctx: Context, site: Site, uid: string): Promise<void
   // Bound to that session, the interaction could not be resumed without it.
   Object.assign(details, { session: undefined, lastSubmission: undefined, result: {} })
   await details.persist()
-  ctx.status = 303
-  ctx.redirect(details.returnTo)
+  seeOther(ctx, details.returnTo)
 }

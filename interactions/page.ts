@@ -7,6 +7,12 @@ import type { Site } from './site.ts'
 export const HELP_PATH = '/help'
 export const COOKIE_HELP_PATH = '/help/cookies'
 
+/** Sends the browser on by GET, whatever it came by (RFC 9110 §15.4.4). */
+export const seeOther = (ctx: Context, to: string): void => {
+  ctx.status = 303
+  ctx.redirect(to)
+}
+
 interface Wishes {
   readonly uiLocales?: unknown
   readonly account?: Locale | null

@@ -4,7 +4,7 @@ import { type Account, fullName } from '../accounts/account.ts'
 import { AppError } from '../accounts/errors.ts'
 import { rememberLocale } from './locale.ts'
 import { originOf } from './origin.ts'
-import { sendPage } from './page.ts'
+import { seeOther, sendPage } from './page.ts'
 import type { Site } from './site.ts'
 
 export const PORTAL_RETURN_PATH = '/portal/signed-in'
@@ -55,8 +55,7 @@ export const showPortal = async (ctx: Context, site: Site): Promise<void> => {
   rememberLocale(ctx)
   const account = await signedInAccount(ctx, site)
   if (account === null) {
-    ctx.status = 303
-    ctx.redirect(signInRequest(site, ctx.query['lang']))
+    seeOther(ctx, signInRequest(site, ctx.query['lang']))
     return
   }
   const all = await site.deps.store.notices.list(account.sub, NOTICES_SHOWN)
@@ -91,6 +90,5 @@ export const returnToPortal = async (ctx: Context, site: Site): Promise<void> =>
   if ((await signedInAccount(ctx, site)) === null) {
     throw new AppError(ctx.get('cookie') === '' ? 'cookies_blocked' : 'session_not_found')
   }
-  ctx.status = 303
-  ctx.redirect('/')
+  seeOther(ctx, '/')
 }

@@ -9,7 +9,7 @@ import type { FormError, PageName, Pages, Person } from '../views/pages.ts'
 import { csrfToken } from './csrf.ts'
 import type { Fields } from './form.ts'
 import { originOf } from './origin.ts'
-import { sendPage } from './page.ts'
+import { seeOther, sendPage } from './page.ts'
 import { deviceCookieName, type Site } from './site.ts'
 
 /** One step of a sign-in, as its page is given it. */
@@ -137,11 +137,11 @@ export const loadInteraction = async (
   if (ctx.cookies.get(name, { signed: true }) !== uid) {
     throw await whyMissing(ctx, site, uid)
   }
-  const stored = await site.provider.Interaction.find(uid)
-  if (stored === undefined) {
-    throw await whyMissing(ctx, site, uid)
-  }
-  return site.provider.interactionDetails(ctx.req, ctx.res)
+  return site.provider.interactionDetails(ctx.req, ctx.res).catch(async (error: unknown) => {
+    // The interaction may be there and its session gone: the OP's own error tells that.
+    const stored = await site.provider.Interaction.find(uid)
+    throw stored === undefined ? await whyMissing(ctx, site, uid) : error
+  })
 }
 
 const stepOf = (ctx: Context, site: Site, details: Interaction): Step => {
@@ -258,14 +258,12 @@ export const finishStep = async (
   const returnTo = await site.provider.interactionResult(ctx.req, ctx.res, result, {
     mergeWithLastSubmission: true,
   })
-  ctx.status = 303
-  ctx.redirect(returnTo)
+  seeOther(ctx, returnTo)
 }
 
 /** Sends the browser to the page of the step that is due. */
 export const toStep = (ctx: Context, uid: string): void => {
-  ctx.status = 303
-  ctx.redirect(interactionPath(uid))
+  seeOther(ctx, interactionPath(uid))
 }
 
 /** Sets the device cookie: it spares a PIN or a notice and marks a known browser, nothing else. */

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Grant, KoaContextWithOIDC, Provider } from 'oidc-provider'
+import type { Account } from '../accounts/account.ts'
 import { completeSignIn, completeStepUp, openApplication } from '../accounts/complete_sign_in.ts'
 import type { Deps, Origin } from '../accounts/ports.ts'
 import { originOf } from '../interactions/origin.ts'
@@ -26,6 +27,10 @@ export interface Flow {
   loadGrant(ctx: KoaContextWithOIDC): Promise<Grant | undefined>
 }
 
+/** The account that `findAccount` found for this request. */
+const recordOf = (ctx: KoaContextWithOIDC): Account | null =>
+  (ctx.oidc.account as unknown as OpAccount | undefined)?.record ?? null
+
 const requestOf = (ctx: KoaContextWithOIDC, nowMs: number): Request => {
   const { session, client, params, result } = ctx.oidc
   const login = result?.login as { atMs?: number } | undefined
@@ -34,7 +39,7 @@ const requestOf = (ctx: KoaContextWithOIDC, nowMs: number): Request => {
     params: params ?? {},
     clientId,
     loginAtMs: login?.atMs,
-    account: (ctx.oidc.account as unknown as OpAccount | undefined)?.record ?? null,
+    account: recordOf(ctx),
     ...provedIn(session, nowMs),
     origin: originOf(ctx, clientId),
   }
@@ -54,7 +59,7 @@ const complete = async (
   origin: Origin,
 ): Promise<void> => {
   const { session } = ctx.oidc
-  const account = (ctx.oidc.account as unknown as OpAccount | undefined)?.record
+  const account = recordOf(ctx)
   const factors = factorsOf(session)
   if (!session || !account || !factors) {
     return

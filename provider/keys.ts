@@ -17,6 +17,7 @@ import {
   RSA_BITS_MIN,
   type SigningKeySet,
 } from './key_texts.ts'
+import { type GivenKeys, KEY_VARIABLES, type KeyName } from './settings_variables.ts'
 
 /** Everything secret that the gateway keeps outside its database. */
 export interface Keys {
@@ -39,22 +40,6 @@ export interface Keys {
   readonly dpopNonce: Buffer
 }
 
-export type KeyName = keyof Keys
-
-/** Keys given as text, by variable; the others come from the data folder. */
-export type GivenKeys = { readonly [name in KeyName]?: string | undefined }
-
-/** The variable that carries each key, for messages and settings. */
-export const KEY_VARIABLES: Readonly<Record<KeyName, string>> = {
-  signing: 'VESTIBULE_SIGNING_KEYS',
-  cookies: 'VESTIBULE_COOKIE_KEYS',
-  pepper: 'VESTIBULE_PEPPER',
-  sealing: 'VESTIBULE_SEALING_KEY',
-  pairwise: 'VESTIBULE_PAIRWISE_SALT',
-  digest: 'VESTIBULE_DIGEST_KEY',
-  dpopNonce: 'VESTIBULE_DPOP_NONCE_SECRET',
-}
-
 const KEYS_FILE = 'keys.json'
 const FIRST_KEY_ID = 'k1'
 
@@ -72,7 +57,7 @@ export async function loadKeys(options: { dataFolder: string; given: GivenKeys }
   const stored = allGiven ? {} : await readOrCreate(dataFolder, file)
   const read = <T>(name: KeyName, parse: (text: string) => T): T => {
     const fromVariable = given[name]
-    const where = fromVariable === undefined ? `${file}, "${name}"` : KEY_VARIABLES[name]
+    const where = fromVariable === undefined ? `${file}, "${name}"` : KEY_VARIABLES[name].variable
     return parsed(fromVariable ?? stored[name], where, parse)
   }
   return {
@@ -206,7 +191,7 @@ function difference(ours: readonly KeyCheckValue[], stored: KeyCheckValue): stri
   const own = ours.find((one) => one.name === name && one.keyId === keyId)
   if (own?.value === value) return []
   const variable = KEY_NAMES.find((one) => one === name)
-  const what = `The ${name} key "${keyId}"${variable ? ` (${KEY_VARIABLES[variable]})` : ''}`
+  const what = `The ${name} key "${keyId}"${variable ? ` (${KEY_VARIABLES[variable].variable})` : ''}`
   return own === undefined
     ? [`${what} is missing: the database still needs it, after the current one`]
     : [`${what} is not the one that the database was made with`]

@@ -16,15 +16,13 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { AppError } from '../../accounts/errors.ts'
 import {
   assertKeyChecks,
-  type GivenKeys,
-  KEY_VARIABLES,
   type KeyCheckStore,
   type KeyCheckValue,
-  type KeyName,
   type Keys,
   keyCheckValues,
   loadKeys,
 } from '../../provider/keys.ts'
+import { type GivenKeys, KEY_VARIABLES, type KeyName } from '../../provider/settings_variables.ts'
 
 let folder = ''
 beforeEach(() => {
@@ -262,7 +260,7 @@ describe('keys given by variables', () => {
     ['a short secret for DPoP nonces', 'dpopNonce', randomBytes(31).toString('base64')],
   ])('are refused by the name of the variable, never quoted: %s', async (_, name, value) => {
     const message = await refusalOf(load({ ...allGiven(), [name]: value }))
-    expect(message.startsWith(`${KEY_VARIABLES[name]} `)).toBe(true)
+    expect(message.startsWith(`${KEY_VARIABLES[name].variable} `)).toBe(true)
     expect(message).not.toContain('CANARY')
     expect(value === '' || !message.includes(value)).toBe(true)
     expect(existsSync(data())).toBe(false)
@@ -327,10 +325,10 @@ describe('a database and its keys', () => {
     const own = await load()
     await assertKeyChecks(own, store)
     const message = await refusalOf(assertKeyChecks(await load({ [name]: value }), store))
-    expect(message).toContain(KEY_VARIABLES[name])
+    expect(message).toContain(KEY_VARIABLES[name].variable)
     expect(message).toContain('keys.json')
     for (const other of Object.keys(KEY_VARIABLES).filter((one) => one !== name)) {
-      expect(message).not.toContain(KEY_VARIABLES[other as KeyName])
+      expect(message).not.toContain(KEY_VARIABLES[other as KeyName].variable)
     }
     expect(rows()).toEqual(keyCheckValues(own))
     await assertKeyChecks(own, store)
