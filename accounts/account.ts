@@ -1,4 +1,4 @@
-import type { AccountState, PasswordState, PinState } from '../policies/next_step.ts'
+import type { AccountState, OtpKeyUse, PasswordState, PinState } from '../policies/next_step.ts'
 import type { Protection } from '../policies/policy.ts'
 import type { UserType } from '../policies/user_type.ts'
 
@@ -57,6 +57,8 @@ export interface Account extends Person {
   /** Whatever was proved or issued before (ms) is void. */
   readonly validAfter: number
   readonly disabledAt: number | null
+  /** There are OTP keys of this person to look at. */
+  readonly hasOtpKeys: boolean
   readonly createdAt: number
 }
 
@@ -94,14 +96,21 @@ export const isProtectedAlike = (before: Account, now: Account | null): boolean 
   now.pin?.origin === before.pin?.origin &&
   now.pin?.blockedAt === before.pin?.blockedAt
 
-/** What the deciding function needs to know of an account. */
-export const accountState = (account: Account, password: PasswordState): AccountState => ({
+/**
+ * What the deciding function needs to know of an account; `otpKey` is worked out from its keys by
+ * `keyUse`, by whoever has read them.
+ */
+export const accountState = (
+  account: Account,
+  password: PasswordState,
+  otpKey: OtpKeyUse,
+): AccountState => ({
   protection: account.protection,
   pin: pinState(account.pin),
   hadPin: account.hadPin,
   password,
   passwordSetAt: account.password?.setAt ?? 0,
   passwordResetByMailAt: account.passwordResetByMailAt,
-  otpKey: 'none',
+  otpKey,
   validAfter: account.validAfter,
 })

@@ -1,7 +1,7 @@
 import { newPinCounts } from '../policies/next_step.ts'
 import { judgePin, type PinRefusal } from '../policies/pin_rules.ts'
 import type { Policy } from '../policies/policy.ts'
-import { type Account, accountState, isProtectedAlike, type PinRecord } from './account.ts'
+import { type Account, isProtectedAlike, type PinRecord } from './account.ts'
 import { auditEntry } from './audit.ts'
 import { laneOfPerson } from './lane.ts'
 import { notice, whence } from './notices.ts'
@@ -59,7 +59,7 @@ export const definePin = async (
     length: typed.pin.length,
     blockedAt: null,
   }
-  const counts = newPinCounts(accountState(account, 'personal'), nowMs)
+  const counts = newPinCounts(account, nowMs)
   return deps.store.transact(async (tables): Promise<DefinePinResult> => {
     // Of two tabs that both define one, the second must not silently win.
     const alike = isProtectedAlike(account, await tables.accounts.bySub(sub))

@@ -1,7 +1,10 @@
 import type { RefusedTry } from '../policies/lockout.ts'
+import type { KeyClock } from '../policies/otp_window.ts'
 import type { PolicySet, Protection } from '../policies/policy.ts'
 import type { UserType } from '../policies/user_type.ts'
 import type { Account, PasswordRecord, Person, PinRecord } from './account.ts'
+import type { OtpKey, OtpKeyState } from './otp_key.ts'
+import type { Sealer } from './seal.ts'
 
 /** Milliseconds since 1970. */
 export type Clock = () => number
@@ -120,6 +123,59 @@ export interface PinTries {
   clear(sub: string): Promise<void>
 }
 
+/** A code about to be used: see `OtpKeyStore.claim`. */
+export interface CodeClaim {
+  readonly serial: string
+  readonly sub: string
+  /** The state that the key was read in, and has to be in still. */
+  readonly state: 'assigned' | 'in_service'
+  readonly kind: 'totp' | 'hotp'
+  readonly step: number
+  /** `first_of_two`: burnt (TOTP) or noted (HOTP), but not accepted. */
+  readonly as: 'good' | 'first_of_two'
+  readonly clock: KeyClock
+  /** Counts a wrong PIN in advance; `settle` takes it back when the PIN is right. */
+  readonly countsPin: boolean
+}
+
+/** What became of a try, for `OtpKeyStore.settle`. */
+export type CodeOutcome = 'right' | 'wrong_pin' | 'unjudged' | 'wrong_first_use'
+
+export interface OtpKeyFilter {
+  /** As stored; what a deadline or the end of a loan has changed since is the caller's to see. */
+  readonly state?: OtpKeyState
+  readonly sub?: string
+}
+
+/** OTP keys: their seeds sealed, their PINs hashed. */
+export interface OtpKeyStore {
+  /** `serial` as `serialKey` gives it. */
+  find(serial: string): Promise<OtpKey | null>
+  /** Every key that is this person's, whatever its state, first assigned first. */
+  ofPerson(sub: string): Promise<OtpKey[]>
+  /** False when the serial is there already; that key stays as it is. */
+  add(key: OtpKey): Promise<boolean>
+  /** Replaces the key of this serial. To be called in the transaction that has read it. */
+  save(key: OtpKey): Promise<void>
+  /**
+   * Uses up a code, in one atomic act: of parallel claims of one step exactly one is true, and no
+   * step or counter below one that was claimed ever is again. False, too, when the key is no longer
+   * this person's, no longer in this state, or has no PIN tries left. Null claims nothing, for the
+   * same work.
+   */
+  claim(claim: CodeClaim | null, nowMs: number): Promise<boolean>
+  /**
+   * Writes down what became of a try, with one statement whatever it was and for however many keys.
+   * `right`: no wrong PINs any more. `wrong_pin`: stays counted. `unjudged`: takes the count back.
+   * `wrong_first_use`: counts it. Returns the keys as they are now.
+   */
+  settle(serials: readonly string[], outcome: CodeOutcome, nowMs: number): Promise<OtpKey[]>
+  /** By serial, from after `after`. */
+  list(filter: OtpKeyFilter, after: string | null, limit: number): Promise<OtpKey[]>
+  /** Keys whose deadline or loan ended by now, without that being written down. */
+  overdue(nowMs: number, limit: number): Promise<OtpKey[]>
+}
+
 /** A browser that one person added. */
 export interface Device {
   readonly id: string
@@ -204,6 +260,15 @@ export type NoticeCode =
   | 'pin_blocked'
   | 'password_changed'
   | 'protection_chosen'
+  | 'key_assigned'
+  | 'key_in_service'
+  | 'key_activation_closed'
+  | 'key_activation_reopened'
+  | 'key_blocked'
+  | 'key_unblocked'
+  | 'key_pin_reset'
+  | 'key_lost'
+  | 'key_withdrawn'
 
 /** Something that the person is told, in the account and, later, by mail. */
 export interface Notice {
@@ -265,6 +330,7 @@ export interface Tables {
   readonly accounts: AccountStore
   readonly passwordTries: PasswordTries
   readonly pinTries: PinTries
+  readonly otpKeys: OtpKeyStore
   readonly devices: DeviceStore
   readonly notices: NoticeStore
   readonly audit: AuditLog
@@ -321,6 +387,8 @@ export interface Deps {
   readonly random: Random
   /** Keyed hash of `text` for `purpose`, base64url: subjects of tries, never readable from a leak. */
   readonly digest: (purpose: string, text: string) => string
+  /** Seals the seeds of OTP keys. */
+  readonly seeds: Sealer
   readonly schoolName: string
 }
 

@@ -36,7 +36,7 @@ const pinOf = (row: AccountRow): PinRecord | null =>
         blockedAt: row.pin_blocked_at,
       }
 
-const accountOf = (row: AccountRow): Account => ({
+const accountOf = (row: AccountRow & { has_otp_keys: unknown }): Account => ({
   sub: row.sub,
   externalId: row.external_id,
   identifier: row.identifier,
@@ -56,6 +56,7 @@ const accountOf = (row: AccountRow): Account => ({
   passwordResetByMailAt: row.password_reset_by_mail_at,
   validAfter: row.valid_after,
   disabledAt: row.disabled_at,
+  hasOtpKeys: Boolean(row.has_otp_keys),
   createdAt: row.created_at,
 })
 
@@ -172,6 +173,11 @@ export const createAccountStore = ({ db, atomically }: Sql): AccountStore => {
     const row = await db
       .selectFrom('accounts')
       .selectAll()
+      .select(({ exists, selectFrom }) =>
+        exists(
+          selectFrom('otp_keys').select('serial').whereRef('otp_keys.sub', '=', 'accounts.sub'),
+        ).as('has_otp_keys'),
+      )
       .where(column, '=', value)
       .executeTakeFirst()
     return row === undefined ? null : accountOf(row)

@@ -7,6 +7,7 @@ import { createKeyChecks, type KeyChecks } from './key_checks.ts'
 import { migrate } from './migrate.ts'
 import { createNoticeStore } from './notice_store.ts'
 import { createOpStore, type OpStore } from './oidc_sqlite.ts'
+import { createOtpKeyStore } from './otp_key_store.ts'
 import { createPasswordTries } from './password_tries.ts'
 import { createPinTries } from './pin_tries.ts'
 import { createPolicyStore, type PolicyCache } from './policy_store.ts'
@@ -37,6 +38,7 @@ const createTables = (sql: Sql, cache: PolicyCache): Tables => ({
   accounts: createAccountStore(sql),
   passwordTries: createPasswordTries(sql),
   pinTries: createPinTries(sql),
+  otpKeys: createOtpKeyStore(sql),
   devices: createDeviceStore(sql),
   notices: createNoticeStore(sql),
   audit: createAuditLog(sql),

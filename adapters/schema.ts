@@ -1,5 +1,6 @@
 import type { Generated } from 'kysely'
 import type { Locale, PasswordOrigin, PinRecord } from '../accounts/account.ts'
+import type { OtpKey } from '../accounts/otp_key.ts'
 import type { AuditEntry, Device, NoticeCode, Place } from '../accounts/ports.ts'
 import type { Protection } from '../policies/policy.ts'
 import type { UserType } from '../policies/user_type.ts'
@@ -64,6 +65,7 @@ export interface Schema {
     added_under: Device['addedUnder']
   }
   device_tokens: { token_hash: string; device_id: string }
+  otp_keys: OtpKeyRow
   notices: {
     seq: Generated<number>
     id: string
@@ -129,4 +131,33 @@ export interface AccountRow {
   disabled_at: number | null
   created_at: number
   updated_at: number
+}
+
+export interface OtpKeyRow {
+  serial: string
+  source: OtpKey['source']
+  kind: OtpKey['kind']
+  algorithm: OtpKey['algorithm']
+  digits: number
+  period_seconds: number
+  seed_sealed: string
+  state: OtpKey['state']
+  sub: string | null
+  pin_sealed: string | null
+  pin_length: number | null
+  pin_set_at: number | null
+  next_step: number
+  first_step: number | null
+  first_at: number | null
+  ahead_min_ms: number
+  ahead_max_ms: number
+  clock_at: number
+  wrong_pins: number
+  first_use_tries: number
+  assigned_at: number | null
+  first_use_by: number | null
+  loan_until: number | null
+  in_service_at: number | null
+  last_used_at: number | null
+  added_at: number
 }

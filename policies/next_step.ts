@@ -5,7 +5,8 @@ import { ACR_LEVELS, holds, LEVELS, type Level, type Proofs, strongestLevel } fr
 export type PinState = 'none' | 'in_use' | 'generated' | 'blocked'
 /** `none`: the account has no local password; the last three must be changed. */
 export type PasswordState = 'none' | 'personal' | 'temporary' | 'expired' | 'must_change'
-export type OtpKeyState = 'none' | 'first_use' | 'in_service' | 'unusable'
+/** Of all keys of the account, the most useful: `unusable` ones are blocked, closed, lost. */
+export type OtpKeyUse = 'none' | 'first_use' | 'in_service' | 'unusable'
 
 export interface AccountState {
   readonly protection: Protection | null
@@ -17,7 +18,7 @@ export interface AccountState {
   readonly passwordSetAt: number
   /** ms; 0 when never. */
   readonly passwordResetByMailAt: number
-  readonly otpKey: OtpKeyState
+  readonly otpKey: OtpKeyUse
   /** Proofs older than this (ms) are void. */
   readonly validAfter: number
 }
@@ -112,8 +113,16 @@ const earliest = ({ policy, account, wanted, nowMs }: Situation): number =>
 export const proofsNotBefore = earliest
 
 /** A PIN defined now proves the person only the very first time. */
-export const newPinCounts = (account: AccountState, nowMs: number): boolean =>
-  !account.hadPin && nowMs - account.passwordResetByMailAt >= MAILED_RESET_MS
+export const newPinCounts = (
+  account: Pick<AccountState, 'hadPin' | 'passwordResetByMailAt'>,
+  nowMs: number,
+): boolean => !account.hadPin && nowMs - account.passwordResetByMailAt >= MAILED_RESET_MS
+
+/** A key put in service now proves the person, but for a mailbox that has just opened one door. */
+export const newKeyCounts = (
+  { passwordResetByMailAt }: Pick<AccountState, 'passwordResetByMailAt'>,
+  nowMs: number,
+): boolean => nowMs - passwordResetByMailAt >= MAILED_RESET_MS
 
 type Unmet = Extract<NextStep, { step: 'unmet' }>['reason']
 
@@ -129,25 +138,32 @@ const OBSTACLE: Record<Level, (facts: Omit<Facts, 'missing'>) => Unmet | null> =
     const spent = recent(proofs.pinDefined, { notBefore }) && !recent(proofs.pin, { notBefore })
     return policy.protections.includes('pin') && usable && !spent ? null : 'no_pin'
   },
-  otp: ({ policy, account }) =>
-    policy.otp !== 'off' && (account.otpKey === 'in_service' || account.otpKey === 'first_use')
-      ? null
-      : 'no_otp_key',
+  otp: ({ policy, account, proofs, notBefore }) => {
+    const usable = account.otpKey === 'in_service' || account.otpKey === 'first_use'
+    // As with a PIN: put in service without counting, it is asked for again in the next sign-in.
+    const spent = recent(proofs.keyActivated, { notBefore })
+    return policy.otp !== 'off' && usable && !spent ? null : 'no_otp_key'
+  },
 }
 
 type Lack = { missing: Level | null; unmet: Unmet | null }
 const NOTHING: Lack = { missing: null, unmet: null }
 
-/** What a list of acceptable `acr` values still lacks: the weakest reachable level, else why none is. */
+/** What a list of acceptable `acr` values still lacks: the weakest level within reach, else why none is. */
 const lackOf = (acrs: readonly string[], facts: Omit<Facts, 'missing'>): Lack => {
   const levels = LEVELS.filter((level) => acrs.some((acr) => ACR_LEVELS.get(acr) === level))
   if (levels.some((level) => holds(level, facts.proofs, facts.notBefore))) {
     return NOTHING
   }
-  const obstacles = levels.map((level) => OBSTACLE[level](facts))
-  const reachable = levels.find((_, index) => obstacles[index] === null)
+  const [weakest] = levels
+  if (weakest === undefined) {
+    return { missing: null, unmet: 'unsupported' }
+  }
+  // Stronger satisfies weaker: where the PIN is out of reach, a key may do.
+  const enough = LEVELS.slice(LEVELS.indexOf(weakest))
+  const reachable = enough.find((level) => OBSTACLE[level](facts) === null)
   return reachable === undefined
-    ? { missing: null, unmet: obstacles[0] ?? 'unsupported' }
+    ? { missing: null, unmet: OBSTACLE[weakest](facts) }
     : { missing: reachable, unmet: null }
 }
 
@@ -156,7 +172,9 @@ const strongest = (...levels: (Level | null)[]): Level | null =>
 
 const otpDue: Rule = ({ policy, account, proofs, notBefore, missing }) => {
   const reason = missing === 'otp' ? 'application' : 'policy'
-  if ((missing !== 'otp' && policy.otp !== 'required') || recent(proofs.passcode, { notBefore })) {
+  const proved =
+    recent(proofs.passcode, { notBefore }) || recent(proofs.keyActivated, { notBefore })
+  if ((missing !== 'otp' && policy.otp !== 'required') || proved) {
     return null
   }
   return account.otpKey === 'in_service' || account.otpKey === 'first_use'
@@ -188,6 +206,9 @@ const definitionDue: Rule = ({ policy, account, proofs, protection, missing, not
   }
   if (account.pin === 'none' && missing === 'pin') {
     return { step: 'define_pin', reason: 'application' } // No choice: the application has made it.
+  }
+  if (account.password === 'none') {
+    return null // Whoever signs in by a key alone has nothing that a PIN would protect.
   }
   if (protection === null) {
     return { step: 'define_pin', reason: 'first_connection' }
@@ -223,9 +244,10 @@ export const HALF_OPEN_MS = 15 * 60_000
  * change, must not come in by the owner's. An open session outlives a routine change.
  */
 const isStale = ({ proofs, nowMs }: Situation, { passwordSetAt }: AccountState): boolean => {
-  const { password, passcode, passwordChanged = 0 } = proofs
-  const tooLong = nowMs - (password ?? passcode ?? 0) >= HALF_OPEN_MS
-  return tooLong || (password !== undefined && Math.max(password, passwordChanged) < passwordSetAt)
+  const { began = 0, password = 0, passwordChanged = 0 } = proofs
+  const byPassword = password >= began
+  const replaced = Math.max(password, passwordChanged) < passwordSetAt
+  return nowMs - began >= HALF_OPEN_MS || (byPassword && replaced)
 }
 
 /** An application that is not for somebody asks nothing of them: no proof, and no PIN to define. */

@@ -51,6 +51,17 @@ const passwordsSchema = z.strictObject({
   temporary_lifetime_days: days(90).default(30),
 })
 
+const otpKeysSchema = z.strictObject({
+  /** What a key's first use asks beside its code; `code_and_password`: where there is a password. */
+  first_use: z.enum(['code', 'code_and_password']).default('code_and_password'),
+  /** From being assigned; afterwards an administrator reopens the activation. */
+  first_use_days: days(90).default(14),
+  /** Digits of the PIN of a key. It comes before a code that changes, so 4 are enough. */
+  pin_length: z.int().min(4).max(8).default(4),
+  /** People may enrol an authenticator app. */
+  apps: z.boolean().default(true),
+})
+
 const sessionsSchema = z.strictObject({
   /** From the first proof; nothing extends it. */
   absolute_hours: z.int().min(1).max(24).default(12),
@@ -72,6 +83,7 @@ export const policySchema = z
     devices: devicesSchema.prefault({}),
     passwords: passwordsSchema.prefault({}),
     otp: z.enum(['off', 'allowed', 'required']).default('allowed'),
+    otp_keys: otpKeysSchema.prefault({}),
     sessions: sessionsSchema.prefault({}),
   })
   .superRefine((policy, context) => {
@@ -88,6 +100,7 @@ interface PolicyShape {
   devices: z.output<typeof devicesSchema>
   passwords: z.output<typeof passwordsSchema>
   otp: 'off' | 'allowed' | 'required'
+  otp_keys: z.output<typeof otpKeysSchema>
   sessions: z.output<typeof sessionsSchema>
 }
 

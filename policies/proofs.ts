@@ -3,6 +3,8 @@
  * the times of the proofs: under `prompt=login` or `max_age` only recent ones count.
  */
 export interface Proofs {
+  /** When the sign-in under way began: the time of its first proof. */
+  readonly began?: number | undefined
   /** When each factor was proved, ms since 1970. */
   readonly password?: number | undefined
   readonly passcode?: number | undefined
@@ -11,6 +13,11 @@ export interface Proofs {
   readonly passwordChanged?: number | undefined
   /** A PIN was defined in this sign-in. Completes the PIN step; counts as a factor only with `pin`. */
   readonly pinDefined?: number | undefined
+  /**
+   * An OTP key was put in service in this sign-in. Completes the passcode step; counts as a factor
+   * only with `passcode`.
+   */
+  readonly keyActivated?: number | undefined
   /** The offer to add this device was answered. */
   readonly deviceOffered?: number | undefined
   /** The device was to be added under a name too vague to keep: ask once more. */

@@ -1,5 +1,6 @@
 import { accountState } from '../accounts/account.ts'
 import { deviceHere } from '../accounts/devices.ts'
+import { keyUseOf } from '../accounts/key_use.ts'
 import type { Deps } from '../accounts/ports.ts'
 import type { Decision, Request } from '../interactions/site.ts'
 import { nextStep, type Situation, type Wanted } from '../policies/next_step.ts'
@@ -60,7 +61,11 @@ export const createDecide =
       account:
         account === null
           ? null
-          : accountState(account, passwordState(account.password, policy, nowMs)),
+          : accountState(
+              account,
+              passwordState(account.password, policy, nowMs),
+              await keyUseOf(deps.store, account, nowMs, proofs.began),
+            ),
       proofs,
       open,
       device: account === null ? NO_DEVICE : await deviceHere(deps, account, policy, origin),

@@ -46,7 +46,7 @@ const requestOf = (ctx: KoaContextWithOIDC, nowMs: number): Request => {
 }
 
 /** Results of a request that add a factor to a sign-in already brought to its end. */
-const FACTORS_OF_STEP_UP = ['pin', 'define_pin'] as const
+const FACTORS_OF_STEP_UP = ['otp', 'pin', 'define_pin'] as const
 
 /**
  * The session is open from here on: its ends follow the policy, where until now it was short.

@@ -3,7 +3,16 @@ import type { Proofs } from '../policies/proofs.ts'
 
 /** What our pages submit when they finish, each bound to the account it was proved for. */
 export interface StepResults {
-  login?: { accountId: string; ts: number; atMs: number; remember: false }
+  login?: {
+    accountId: string
+    ts: number
+    atMs: number
+    remember: false
+    /** What was typed at the login. */
+    by: 'password' | 'passcode'
+  }
+  /** `counts`: false where the key was put in service without counting yet. */
+  otp?: { sub: string; atMs: number; counts: boolean }
   pin?: { sub: string; atMs: number; deviceAnswered: boolean; vagueName?: string }
   define_pin?: { sub: string; atMs: number; counts: boolean; chosen: 'pin' | 'other' }
   change_password?: { sub: string; atMs: number }
@@ -36,8 +45,7 @@ export const factorsOf = (session: unknown): Factors | null => {
 }
 
 /** When the sign-in under way began. */
-export const firstProofOf = ({ proofs }: Factors): number | undefined =>
-  proofs.password ?? proofs.passcode
+export const firstProofOf = ({ proofs }: Factors): number | undefined => proofs.began
 
 /**
  * The proofs of a session, and whether it is open: a new sign-in in it that is never finished leaves
@@ -84,10 +92,18 @@ const bound = <T extends { sub: string }>(result: T | undefined, sub: string): T
  */
 const STEPS_PROVE: ((results: StepResults, sub: string, proofs: Proofs) => Proofs)[] = [
   ({ login }, sub, proofs) => {
-    if (login?.accountId !== sub || login.atMs <= (proofs.password ?? 0)) {
+    if (login?.accountId !== sub || login.atMs <= (proofs.began ?? 0)) {
       return proofs // Every resume brings the login of its chain again.
     }
-    return { password: login.atMs, pin: proofs.pin, passcode: proofs.passcode }
+    const { password, pin, passcode } = proofs
+    return { password, pin, passcode, began: login.atMs, [login.by]: login.atMs }
+  },
+  ({ otp }, sub, proofs) => {
+    const proved = bound(otp, sub)
+    const factor = proved?.counts === false ? 'keyActivated' : 'passcode'
+    return proved === undefined
+      ? proofs
+      : { ...proofs, [factor]: later(proofs[factor], proved.atMs) }
   },
   (results, sub, proofs) => {
     const pin = bound(results.pin, sub)
@@ -137,17 +153,19 @@ const mergeFactors = (stored: Factors, incoming: Factors): Factors => {
     const times = [stored.proofs[key], incoming.proofs[key]].filter((t) => typeof t === 'number')
     return times.length === 0 ? undefined : Math.max(...times)
   }
-  const sameSignIn = stored.proofs.password === incoming.proofs.password
+  const sameSignIn = stored.proofs.began === incoming.proofs.began
+  const newer = (stored.proofs.began ?? 0) > (incoming.proofs.began ?? 0) ? stored : incoming
   return {
     ...stored,
     ...incoming,
     proofs: {
-      ...incoming.proofs,
+      ...newer.proofs,
       password: newest('password'),
       pin: newest('pin'),
       passcode: newest('passcode'),
       ...(sameSignIn
         ? {
+            keyActivated: newest('keyActivated'),
             passwordChanged: newest('passwordChanged'),
             pinDefined: newest('pinDefined'),
             deviceOffered: newest('deviceOffered'),

@@ -97,6 +97,7 @@ export const openCore = async (settings: Settings, overrides: Overrides = {}): P
     clock,
     random: systemRandom,
     digest: digestWith(keys.digest),
+    seeds: createSealer(keys.sealing, 'otp_seed'),
     schoolName: settings.school.name,
   }
   return {

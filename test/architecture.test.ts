@@ -41,6 +41,7 @@ const LAYERS: Record<string, Layer> = {
 /** Single files that may import one package more than their folder, and why. */
 const EXCEPTIONS: Record<string, RegExp> = {
   'policies/prompts.ts': /^oidc-provider$/, // Prompt and Check are classes of the OP itself.
+  'policies/otp_window.ts': /^(otpauth|node:crypto)$/, // The codes, and their comparison; no I/O.
   'adapters/oidc_sqlite.ts': /^oidc-provider$/, // Throws the OP's own errors, reads its context.
 }
 

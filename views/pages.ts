@@ -34,6 +34,8 @@ export const FORM_ERROR_CODES = [
   'pin_guessable_birth_date',
   'pin_guessable_identifier',
   'pin_guessable_same', // the one being replaced
+  'passcode_refused', // wrong code, wrong PIN or a code used before: never said which
+  'app_code_refused', // the code typed while an app is being enrolled
   'protection_required',
   'device_name_required',
   'device_name_too_long', // max
@@ -94,6 +96,37 @@ export interface PinShape {
   readonly shuffled?: readonly number[] | undefined
 }
 
+/** What to type of an OTP key, and when its code changes. */
+export interface PasscodeHint {
+  /** Digits of the key's PIN and of its code; undefined where the person has several keys. */
+  readonly pinLength?: number | undefined
+  readonly codeLength?: number | undefined
+  /**
+   * Where codes change with the time: how long one lasts, and what is left of the one shown now, by
+   * the key's own clock as far as it is known. A script counts on from it.
+   */
+  readonly gauge?: { readonly periodSeconds: number; readonly leftSeconds: number } | undefined
+}
+
+/** First use, halfway: a form of its own takes the person back to the digits of the key. */
+export interface FirstUse {
+  readonly personName: string
+  readonly startAgain: { readonly action: string; readonly csrf: string }
+  readonly helpHref: string
+}
+
+/** An OTP key as its holder sees it. Times are ISO 8601 instants. */
+export interface KeyRow {
+  readonly serial: string
+  readonly source: 'hardware' | 'app'
+  readonly state: 'assigned' | 'activation_closed' | 'in_service' | 'blocked' | 'lost'
+  /** First use not later than this. */
+  readonly firstUseBy?: string | undefined
+  readonly lentUntil?: string | undefined
+  readonly inServiceAt?: string | undefined
+  readonly lastUsedAt?: string | undefined
+}
+
 /** Security notices that have words; another code (written by a newer version) reads generally. */
 export const NOTICE_CODES = [
   'device_added',
@@ -106,6 +139,16 @@ export const NOTICE_CODES = [
   'new_connection',
   'password_changed',
   'protection_chosen', // at the first connection: something else than a PIN
+  // Of an OTP key; its number is the parameter `key`.
+  'key_assigned',
+  'key_in_service',
+  'key_activation_closed', // too many wrong tries, or its deadline has passed
+  'key_activation_reopened',
+  'key_blocked', // too many wrong PINs beside a right code
+  'key_unblocked',
+  'key_pin_reset',
+  'key_lost',
+  'key_withdrawn',
 ] as const
 
 /** Something the person should know. `at` is an ISO 8601 instant. */
@@ -172,6 +215,68 @@ export interface Pages {
       protection: 'pin' | 'notification' | 'none'
       cookieHelpHref: string
     }
+  /** `<main data-step="otp">`: the passcode (PIN of the key, then its code), in the field `passcode`. */
+  otp: Form &
+    Person & {
+      hint: PasscodeHint
+      /** `policy`: always asked of this user type; `application`: the application asked for it. */
+      reason: 'policy' | 'application'
+      applicationName?: string | undefined
+      helpHref: string
+    }
+  /**
+   * `<main data-step="first_use_code">`: the password was proved and the key was never used. The
+   * digits that it shows, in the field `code`.
+   */
+  first_use_code: Form &
+    Person & {
+      codeLength?: number | undefined
+      reason: 'policy' | 'application'
+      applicationName?: string | undefined
+      helpHref: string
+    }
+  /** `<main data-step="first_use_password">`: the digits were right, now the password (`password`). */
+  first_use_password: Form & FirstUse
+  /** `<main data-step="first_use_pin">`: the key's PIN, in `new_pin` and `confirm_pin`. */
+  first_use_pin: Form & FirstUse & { shape: PinShape }
+  /** `<main data-step="first_use_passcode">`: wait for the next code, then PIN and code (`passcode`). */
+  first_use_passcode: Form & FirstUse & { hint: PasscodeHint }
+  /**
+   * `<main data-step="first_use_done">`: the PIN is defined, the key in service; one button leads on.
+   * `counts` false: the key counts from the next sign-in only.
+   */
+  first_use_done: Form & {
+    personName: string
+    counts: boolean
+    applicationName?: string | undefined
+  }
+  /** `<main data-step="account_keys">`: the person's OTP keys. `enrol` posts to begin with an app. */
+  account_keys: {
+    personName: string
+    keys: readonly KeyRow[]
+    /** An app was put in service just now. */
+    enrolled: boolean
+    enrol?: { readonly action: string; readonly csrf: string } | undefined
+    portalHref: string
+    helpHref: string
+  }
+  /**
+   * `<main data-step="enrol_app">`: QR code and text of a new app's secret, then the fields
+   * `new_pin`, `confirm_pin` (the PIN chosen for it) and `code` (what the app shows).
+   */
+  enrol_app: Form & {
+    personName: string
+    /** Side of the code in modules (margin included), and the path of its dark ones in that grid. */
+    qr: { readonly size: number; readonly path: string }
+    /** Base32, in groups of four. */
+    secretGroups: readonly string[]
+    /** How the app will call the account. */
+    issuer: string
+    accountName: string
+    shape: PinShape
+    codeLength: number
+    cancel: { readonly action: string; readonly csrf: string }
+  }
   /** `<main data-step="change_password">` */
   change_password: Form &
     Person & {
