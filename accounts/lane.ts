@@ -14,6 +14,13 @@ export const subjectOf = (deps: Deps, identifier: string): string =>
   deps.digest('password_tries', identifierKey(identifier))
 
 /**
+ * Passcodes are counted apart: whoever knows the password could otherwise wipe out the count of
+ * their wrong passcodes with it.
+ */
+export const passcodeSubjectOf = (deps: Deps, identifier: string): string =>
+  deps.digest('passcode_tries', identifierKey(identifier))
+
+/**
  * Which lane of the hashing queue a request waits in. The lane for known browsers is for the people
  * who signed in on them, each with a few places: anybody with an account can collect cookies, and
  * could otherwise fill it with tries for everybody else.

@@ -202,3 +202,22 @@ export const keyInStock = (
     addedAt: nowMs,
   }
 }
+
+/** An authenticator app that has shown its first code, at once in service under its PIN. */
+export const enrolledApp = (
+  made: Pick<
+    OtpKey,
+    'serial' | 'algorithm' | 'digits' | 'periodSeconds' | 'sealedSeed' | 'clock' | 'next'
+  > & { readonly sub: string; readonly pin: OtpKeyPin },
+  nowMs: number,
+): OtpKey => ({
+  ...UNBOUND,
+  ...made,
+  source: 'app',
+  kind: 'totp',
+  state: 'in_service',
+  assignedAt: nowMs,
+  inServiceAt: nowMs,
+  lastUsedAt: nowMs,
+  addedAt: nowMs,
+})

@@ -78,7 +78,7 @@ export interface PasswordTries {
   begin(subject: string, browser: string | null, network: string, nowMs: number): Promise<Admission>
   /** Whether this subject ever succeeded on this browser. Reads only. */
   isKnown(subject: string, browser: string): Promise<boolean>
-  /** Gives a counted try back unjudged: the hashing queue was full. */
+  /** Gives a counted try back unjudged: the hashing queue was full, or it is only half of one. */
   release(subject: string, place: Place): Promise<void>
   /** The try was right: clears what its place caused, and remembers browser and network. */
   succeed(
@@ -88,6 +88,8 @@ export interface PasswordTries {
     network: string,
     nowMs: number,
   ): Promise<void>
+  /** Remembers browser and network as places of this subject; counts stay as they are. */
+  remember(subject: string, browser: string, network: string, nowMs: number): Promise<void>
 }
 
 /** PIN tries, counted per account for all processes. */

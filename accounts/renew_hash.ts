@@ -1,16 +1,11 @@
-import type { Account } from './account.ts'
 import { AppError } from './errors.ts'
 import type { Deps, HashLane, Tables } from './ports.ts'
 
-/** Where a secret that was just proved right is stored. */
-interface Kept {
+/** `stale`: the sealed hash that `secret` was just checked against; `owner`: what it is bound to. */
+interface Proved {
   readonly secret: string
-  /** What the secret's hash is bound to. */
   readonly owner: string
-  /** The hash that was found stale; one that was replaced meanwhile stays. */
   readonly stale: string
-  readonly of: (account: Account) => { readonly sealed: string } | null
-  readonly save: (tables: Tables, account: Account, sealed: string) => Promise<unknown>
 }
 
 /**
@@ -18,30 +13,22 @@ interface Kept {
  * storage: rehash after login). It changes nothing else of what is stored. Where the hashing
  * queue is full the old hash serves until the next time.
  */
-const renew = async (deps: Deps, sub: string, lane: HashLane, kept: Kept): Promise<void> => {
-  const { secret, owner, stale, of, save } = kept
+const renew = async (
+  deps: Deps,
+  lane: HashLane,
+  { secret, owner, stale }: Proved,
+  /** Stores the new hash where `stale` still stands; one that was replaced meanwhile stays. */
+  save: (tables: Tables, sealed: string, stale: string) => Promise<void>,
+): Promise<void> => {
   const sealed = await deps.hasher.hash(secret, owner, lane).catch((error: unknown) => {
     if (error instanceof AppError && error.code === 'busy') {
       return null
     }
     throw error
   })
-  if (sealed === null) {
-    return
+  if (sealed !== null) {
+    await deps.store.transact((tables) => save(tables, sealed, stale))
   }
-  await deps.store.transact(async (tables) => {
-    const account = await tables.accounts.bySub(sub)
-    if (account !== null && of(account)?.sealed === stale) {
-      await save(tables, account, sealed)
-    }
-  })
-}
-
-/** `stale`: the sealed hash that `secret` was just checked against. */
-interface Proved {
-  readonly secret: string
-  readonly owner: string
-  readonly stale: string
 }
 
 export const renewPassword = (
@@ -50,18 +37,32 @@ export const renewPassword = (
   lane: HashLane,
   proved: Proved,
 ): Promise<void> =>
-  renew(deps, sub, lane, {
-    ...proved,
-    of: ({ password }) => password,
-    save: async ({ accounts }, { password }, sealed) =>
-      password === null ? undefined : accounts.setPassword(sub, { ...password, sealed }),
+  renew(deps, lane, proved, async ({ accounts }, sealed, stale) => {
+    const password = (await accounts.bySub(sub))?.password ?? null
+    if (password?.sealed === stale) {
+      await accounts.setPassword(sub, { ...password, sealed })
+    }
   })
 
 /** A PIN that was blocked meanwhile stays so. */
 export const renewPin = (deps: Deps, sub: string, lane: HashLane, proved: Proved): Promise<void> =>
-  renew(deps, sub, lane, {
-    ...proved,
-    of: ({ pin }) => pin,
-    save: async ({ accounts }, { pin }, sealed) =>
-      pin === null ? undefined : accounts.setPin(sub, { ...pin, sealed }),
+  renew(deps, lane, proved, async ({ accounts }, sealed, stale) => {
+    const pin = (await accounts.bySub(sub))?.pin ?? null
+    if (pin?.sealed === stale) {
+      await accounts.setPin(sub, { ...pin, sealed })
+    }
+  })
+
+/** The PIN of an OTP key. */
+export const renewOtpPin = (
+  deps: Deps,
+  serial: string,
+  lane: HashLane,
+  proved: Proved,
+): Promise<void> =>
+  renew(deps, lane, proved, async ({ otpKeys }, sealed, stale) => {
+    const key = await otpKeys.find(serial)
+    if (key?.pin?.sealed === stale) {
+      await otpKeys.save({ ...key, pin: { ...key.pin, sealed } })
+    }
   })

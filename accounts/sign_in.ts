@@ -1,13 +1,18 @@
 import { truncateNetwork } from '../policies/network.ts'
+import { newKeyCounts } from '../policies/next_step.ts'
 import { isLapsed } from '../policies/password_age.ts'
 import { normalizePassword } from '../policies/password_rules.ts'
-import type { PolicySet } from '../policies/policy.ts'
+import type { Policy } from '../policies/policy.ts'
 import { type Account, identifierKey } from './account.ts'
 import { auditEntry } from './audit.ts'
+import { type Routed, routeOf } from './code_match.ts'
 import { followBrowser } from './devices.ts'
+import { type Judged, judgeTry, settleKeys, type Try } from './judge_try.ts'
 import { keepPlace } from './keep_place.ts'
-import { laneOf, presentedBrowser, subjectOf } from './lane.ts'
-import type { Admission, Deps, HashPlace, Origin, Presented } from './ports.ts'
+import { laneOf, passcodeSubjectOf, presentedBrowser, subjectOf } from './lane.ts'
+import { FIRST_USE_TRIES, type OtpKey } from './otp_key.ts'
+import { againstKeyPin, countRight, renewKeyPin } from './passcode_try.ts'
+import type { Deps, HashPlace, Origin, Presented, Tables } from './ports.ts'
 import { renewPassword } from './renew_hash.ts'
 
 /** What is hashed is bound to its owner, so that one person's hash is worth nothing at another's. */
@@ -18,42 +23,78 @@ export const IDENTIFIER_LENGTH_MAX = 256
 export type SignInResult =
   | {
       readonly ok: true
+      readonly by: 'password' | 'passcode'
       readonly account: Account
       /** Device cookie to set; null: leave the one there is. */
       readonly cookie: string | null
     }
-  /** One answer for every refusal: unknown, wrong, lapsed, disabled, delayed, locked. */
+  /** The code of a key that was never used: half a proof, whose first use follows. */
+  | {
+      readonly ok: true
+      readonly by: 'first_use'
+      readonly account: Account
+      readonly key: OtpKey
+      readonly asksPassword: boolean
+    }
+  /** One answer for every refusal: unknown, wrong, used up, lapsed, disabled, delayed, locked. */
   | { readonly ok: false }
 
-/** Why there is nothing to check the password against, or null. For the audit only. */
-const obstacle = (
+interface Typed {
+  readonly identifier: string
+  /** The password, or the passcode of an OTP key, or the first code of one. */
+  readonly secret: string
+}
+
+/**
+ * Whether the first use of a key asks for the password beside the code: where the account has one
+ * of its owner's making and the policy wants it. After a mailed reset it always does: the key does
+ * not count yet, and something has to.
+ */
+export const asksPassword = (account: Account, policy: Policy, nowMs: number): boolean =>
+  account.password?.origin === 'personal' &&
+  (policy.otp_keys.first_use === 'code_and_password' || !newKeyCounts(account, nowMs))
+
+/** Why nothing can be right here, whatever was typed, or null. For the audit only. */
+const obstacleOf = (
   account: Account | null,
-  policies: PolicySet,
-  admission: Admission,
+  policy: Policy,
+  { route }: Routed,
   nowMs: number,
 ): string | null => {
-  if (!admission.admitted) {
-    return admission.why
-  }
   if (account === null) {
     return 'unknown_identifier'
   }
   if (account.disabledAt !== null) {
     return 'account_disabled'
   }
+  if (route !== 'password') {
+    return null
+  }
   if (account.password === null) {
     return 'no_password'
   }
-  return isLapsed(account.password, policies[account.userType], nowMs) ? 'password_lapsed' : null
+  return isLapsed(account.password, policy, nowMs) ? 'password_lapsed' : null
 }
 
-interface Typed {
-  readonly identifier: string
-  readonly password: string
+/** One secret for one argon2id, by what the typed text is. */
+const againstOf = (account: Account | null, { route }: Routed, secret: string): Try['against'] => {
+  switch (route) {
+    case 'password':
+      return () => ({
+        secret: normalizePassword(secret),
+        sealed: account?.password?.sealed ?? null,
+        owner: passwordOwner(account?.sub ?? ''),
+      })
+    case 'passcode':
+      return againstKeyPin(secret)
+    case 'first_use':
+      return () => null
+  }
 }
 
 /**
- * Checks an identifier and a password. Whatever is wrong, the answer, the store calls and the one
+ * Checks an identifier and what was typed with it: a password, the passcode of an OTP key, or the
+ * first code of one that was never used. Whatever is wrong, the answer, the store calls and the one
  * argon2id are the same (OWASP ASVS 6.3.8): only the audit knows why.
  */
 export const signIn = async (deps: Deps, typed: Typed, origin: Origin): Promise<SignInResult> => {
@@ -62,68 +103,124 @@ export const signIn = async (deps: Deps, typed: Typed, origin: Origin): Promise<
   const subject = subjectOf(deps, identifier)
   const lane = await laneOf(deps, presented, origin, { subject, key: subject })
   return keepPlace(deps, lane, (place) =>
-    checkPassword(
-      deps,
-      { identifier, subject, password: typed.password },
-      origin,
-      presented,
-      place,
-    ),
+    check(deps, { identifier, secret: typed.secret }, origin, presented, place),
   )
 }
 
-const checkPassword = async (
+const check = async (
   deps: Deps,
-  typed: Typed & { readonly subject: string },
+  { identifier, secret }: Typed,
   origin: Origin,
   presented: Presented,
   place: HashPlace,
 ): Promise<SignInResult> => {
   const nowMs = deps.clock()
-  const network = truncateNetwork(origin.address)
-  const key = identifierKey(typed.identifier)
-  const { subject } = typed
   const [account, policies] = await Promise.all([
-    deps.store.accounts.byIdentifier(key),
+    deps.store.accounts.byIdentifier(identifierKey(identifier)),
     deps.store.policies.current(),
   ])
-  const browser = presented.kind === 'known' ? presented.browserId : null
-  const admission = await deps.store.passwordTries.begin(subject, browser, network, nowMs)
-  const why = obstacle(account, policies, admission, nowMs)
-  const secret = normalizePassword(typed.password)
-  const owner = passwordOwner(account?.sub ?? '')
-  const sealed = why === null ? (account?.password?.sealed ?? null) : null
-  const checked = await deps.hasher
-    .verify(secret, sealed, owner, place)
-    .catch(async (error: unknown) => {
-      if (admission.admitted) {
-        await deps.store.passwordTries.release(subject, admission.place)
-      }
-      throw error
-    })
+  const keys = await deps.store.otpKeys.ofPerson(account?.sub ?? '')
+  const policy = policies[account?.userType ?? 'student']
+  const routed = routeOf(secret, keys, policy, nowMs)
+  const tried: Try = {
+    ...routed,
+    typed: secret,
+    account,
+    subject: (routed.route === 'password' ? subjectOf : passcodeSubjectOf)(deps, identifier),
+    obstacle: obstacleOf(account, policy, routed, nowMs),
+    against: againstOf(account, routed, secret),
+  }
+  const judged = await judgeTry(deps, tried, origin, presented, place)
+  const password = account !== null && asksPassword(account, policy, nowMs)
   const result = await deps.store.transact(async (tables): Promise<SignInResult> => {
-    if (account === null || why !== null || !checked.right) {
-      await tables.audit.append(
-        auditEntry(deps, {
-          act: 'login_refused',
-          outcome: 'refused',
-          sub: account?.sub ?? null,
-          origin,
-          browserId: browser,
-          detail: { why: why ?? 'wrong_password', subject },
-        }),
-      )
+    const limit = password ? null : FIRST_USE_TRIES
+    const usable = await settleKeys(deps, tables, tried, judged, origin, limit)
+    if (account === null || !judged.right || !usable) {
+      await refuse(deps, tables, tried, judged, origin, presented)
       return { ok: false }
     }
-    const { cookie, browserId } = await followBrowser(deps, tables, account, origin, nowMs)
-    await tables.passwordTries.succeed(subject, admission.place, browserId, network, nowMs)
-    await tables.audit.append(
-      auditEntry(deps, { act: 'login_right', sub: account.sub, origin, browserId }),
-    )
-    return { ok: true, account, cookie }
+    return accept(deps, tables, { account, tried, judged, password }, origin)
   })
-  if (result.ok && checked.stale && sealed !== null) {
-    await renewPassword(deps, result.account.sub, place, { secret, owner, stale: sealed })
+  if (result.ok && result.by === 'passcode') {
+    await renewKeyPin(deps, judged, place)
+  }
+  if (result.ok && result.by === 'password') {
+    await renewProvedPassword(deps, tried, judged, place)
   }
   return result
+}
+
+const refuse = async (
+  deps: Deps,
+  tables: Tables,
+  { account, route, subject }: Try,
+  { why }: Judged,
+  origin: Origin,
+  presented: Presented,
+): Promise<void> => {
+  await tables.audit.append(
+    auditEntry(deps, {
+      act: 'login_refused',
+      outcome: 'refused',
+      sub: account?.sub ?? null,
+      origin,
+      browserId: presented.kind === 'known' ? presented.browserId : null,
+      detail: { why: why ?? 'key_not_in_service', route, subject },
+    }),
+  )
+}
+
+interface Accepted {
+  readonly account: Account
+  readonly tried: Try
+  readonly judged: Judged
+  readonly password: boolean
+}
+
+const accept = async (
+  deps: Deps,
+  tables: Tables,
+  { account, tried, judged, password }: Accepted,
+  origin: Origin,
+): Promise<SignInResult> => {
+  const nowMs = deps.clock()
+  const { sub } = account
+  const { route, subject } = tried
+  const { match, place } = judged
+  if (route === 'first_use') {
+    if (match === null) {
+      return { ok: false }
+    }
+    // Half a proof: neither a failure nor a success of this place.
+    await tables.passwordTries.release(subject, place)
+    const detail = { key: match.key.serial, asks_password: password }
+    await tables.audit.append(auditEntry(deps, { act: 'first_use_begun', sub, origin, detail }))
+    return { ok: true, by: 'first_use', account, key: match.key, asksPassword: password }
+  }
+  const { cookie, browserId } = await followBrowser(deps, tables, account, origin, nowMs)
+  if (route === 'passcode') {
+    await countRight(deps, tables, account, judged, browserId, origin)
+  } else {
+    const network = truncateNetwork(origin.address)
+    await tables.passwordTries.succeed(subject, place, browserId, network, nowMs)
+  }
+  const detail = { by: route, ...(match === null ? {} : { key: match.key.serial }) }
+  await tables.audit.append(
+    auditEntry(deps, { act: 'login_right', sub, origin, browserId, detail }),
+  )
+  return { ok: true, by: route, account, cookie }
+}
+
+/** Hashes the password anew that was just proved right against older parameters. */
+const renewProvedPassword = async (
+  deps: Deps,
+  { account, against }: Try,
+  { stale }: Judged,
+  place: HashPlace,
+): Promise<void> => {
+  const proved = against(null)
+  if (stale && account !== null && proved !== null && proved.sealed !== null) {
+    const { secret, owner, sealed } = proved
+    await renewPassword(deps, account.sub, place, { secret, owner, stale: sealed })
+  }
 }

@@ -114,7 +114,10 @@ const claim = async (db: Db, wanted: CodeClaim, nowMs: number): Promise<boolean>
 const SETTLED: Record<CodeOutcome, (nowMs: number) => Record<string, unknown>> = {
   right: (nowMs) => ({ wrong_pins: 0, last_used_at: nowMs }),
   wrong_pin: () => ({ wrong_pins: sql`wrong_pins` }),
-  unjudged: () => ({ wrong_pins: sql`wrong_pins - 1` }),
+  // Unless a success beside it has cleared the count meanwhile.
+  unjudged: () => ({
+    wrong_pins: sql`CASE WHEN wrong_pins > 0 THEN wrong_pins - 1 ELSE 0 END`,
+  }),
   wrong_first_use: () => ({ first_use_tries: sql`first_use_tries + 1` }),
 }
 

@@ -185,18 +185,20 @@ const release = async (db: Db, subject: string, place: Place): Promise<void> => 
   })
 }
 
-const succeed = async (
-  db: Db,
-  subject: string,
-  place: Place,
-  places: readonly Place[],
-  nowMs: number,
-): Promise<void> => {
+const forgetFailures = async (db: Db, subject: string, place: Place): Promise<void> => {
   await failuresOf(db, subject, place).remove.execute()
   await savePlace(db, subject, place, { failures: 0, last_failed_at: null })
-  for (const each of places) {
-    await savePlace(db, subject, each, { succeeded_at: nowMs })
-  }
+}
+
+const remember = async (
+  db: Db,
+  subject: string,
+  browser: string,
+  network: string,
+  nowMs: number,
+): Promise<void> => {
+  await savePlace(db, subject, { kind: 'browser', key: browser }, { succeeded_at: nowMs })
+  await savePlace(db, subject, { kind: 'network', key: network }, { succeeded_at: nowMs })
 }
 
 /** Password tries in SQL, by the rules of `policies/lockout.ts`. */
@@ -209,16 +211,10 @@ export const createPasswordTries = ({ db, atomically }: Sql): PasswordTries => (
     atomically((db) => begin(db, subject, browser, network, nowMs)),
   release: (subject, place) => atomically((db) => release(db, subject, place)),
   succeed: (subject, place, browser, network, nowMs) =>
-    atomically((db) =>
-      succeed(
-        db,
-        subject,
-        place,
-        [
-          { kind: 'browser', key: browser },
-          { kind: 'network', key: network },
-        ],
-        nowMs,
-      ),
-    ),
+    atomically(async (db) => {
+      await forgetFailures(db, subject, place)
+      await remember(db, subject, browser, network, nowMs)
+    }),
+  remember: (subject, browser, network, nowMs) =>
+    atomically((db) => remember(db, subject, browser, network, nowMs)),
 })

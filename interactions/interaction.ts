@@ -6,9 +6,11 @@ import { assertOurForm } from './csrf.ts'
 import { refusedPage, unmetPage } from './dead_ends.ts'
 import { definePinPage } from './define_pin.ts'
 import { devicePage } from './device.ts'
+import { firstUsePages, START_AGAIN, stageOf } from './first_use.ts'
 import { readForm } from './form.ts'
 import { rememberLocale } from './locale.ts'
 import { loginPage } from './login.ts'
+import { otpPage } from './otp.ts'
 import { seeOther } from './page.ts'
 import { pinPage } from './pin.ts'
 import type { Site } from './site.ts'
@@ -16,22 +18,25 @@ import {
   type Answer,
   answeredMeanwhile,
   type Finished,
+  type FirstUseStage,
   finish,
   finishStep,
+  firstUseOf,
   type Interaction,
   loadInteraction,
   loadStep,
   type PersonStep,
-  type Refused,
   refusedOf,
   type Step,
   type StepPage,
   type Submitted,
   showAgain,
+  showStage,
 } from './step.ts'
 
 /** The page of every step after the first proof. */
 const PAGES: Readonly<Record<string, StepPage<PersonStep>>> = {
+  otp: otpPage,
   pin: pinPage,
   change_password: changePasswordPage,
   define_pin: definePinPage,
@@ -40,19 +45,45 @@ const PAGES: Readonly<Record<string, StepPage<PersonStep>>> = {
   refused: refusedPage,
 }
 
-type Loaded = Awaited<ReturnType<typeof loadStep>>
 type Ask<T> = <S extends Step>(page: StepPage<S>, step: S, due: NextStep) => Promise<T> | T
 
+interface Opened {
+  readonly details: Interaction
+  readonly firstUse: FirstUseStage | null
+  /** Of the page: the step, or the stage of a first use inside it. */
+  readonly name: string
+}
+
+const open = async (ctx: Context, site: Site, uid: string): Promise<Opened> => {
+  const details = await loadInteraction(ctx, site, uid)
+  const firstUse = firstUseOf(site, details)
+  const name = firstUse === null ? details.prompt.name : stageOf(firstUse)
+  return { details, firstUse, name }
+}
+
 /** Asks the page of the step; where something else is due by now, goes on to that. */
-const answerOf = async <T>({ step, person, due }: Loaded, ask: Ask<T>): Promise<T | Finished> => {
+const ask = async <T>(
+  ctx: Context,
+  site: Site,
+  { details, firstUse, name }: Opened,
+  question: Ask<T>,
+): Promise<{ step: Step; answer: T | Finished }> => {
+  const { step, person, due } = await loadStep(ctx, site, details, name)
+  const isDue = person === null || due.step === details.prompt.name
+  if (!isDue) {
+    return { step, answer: finish({}) }
+  }
+  if (firstUse !== null) {
+    return { step, answer: await question(firstUsePages(firstUse, person === null), step, due) }
+  }
   if (person === null) {
-    return ask(loginPage, step, due)
+    return { step, answer: await question(loginPage, step, due) }
   }
-  const page = PAGES[step.name]
+  const page = PAGES[name]
   if (page === undefined) {
-    throw new AppError('not_found', `no page for the step ${step.name}`)
+    throw new AppError('not_found', `no page for the step ${name}`)
   }
-  return due.step === step.name ? ask(page, person, due) : finish({})
+  return { step, answer: await question(page, person, due) }
 }
 
 /** On to what comes next. A result that proves nothing gives way to one that is there already. */
@@ -61,21 +92,15 @@ const goOn = async (step: Step, { result }: Finished): Promise<void> => {
   await (to === null ? finishStep(step, result) : seeOther(step.ctx, to))
 }
 
-/** Back to the page, unless another request has already led on from it. */
-const goBack = async (step: Step, details: Interaction, refused: Refused): Promise<void> => {
-  const to = await answeredMeanwhile(step)
-  await (to === null ? showAgain(step, details, refused) : seeOther(step.ctx, to))
-}
-
 /** `GET /interaction/:uid`: the page of the step that is due. */
 export const showStep = async (ctx: Context, site: Site, uid: string): Promise<void> => {
   rememberLocale(ctx)
-  const details = await loadInteraction(ctx, site, uid)
-  const loaded = await loadStep(ctx, site, details)
-  const answer = await answerOf<Answer>(loaded, (page, step, due) =>
-    page.show(step, due, refusedOf(site, details)),
+  const opened = await open(ctx, site, uid)
+  const refused = refusedOf(site, opened.details, opened.name)
+  const { step, answer } = await ask<Answer>(ctx, site, opened, (page, asked, due) =>
+    page.show(asked, due, refused),
   )
-  await (answer.kind === 'page' ? answer.send(loaded.step) : goOn(loaded.step, answer))
+  await (answer.kind === 'page' ? answer.send(step) : goOn(step, answer))
 }
 
 /** `POST /interaction/:uid/:step`: the answer to it. */
@@ -86,14 +111,29 @@ export const submitStep = async (
   name: string,
 ): Promise<void> => {
   const fields = await readForm(ctx)
-  const details = await loadInteraction(ctx, site, uid)
+  const opened = await open(ctx, site, uid)
   assertOurForm(ctx, site, uid, name, fields.text('csrf'))
-  if (details.prompt.name !== name) {
-    throw new AppError('already_done', `the step is ${details.prompt.name}, not ${name}`)
+  if (opened.name !== name) {
+    throw new AppError('already_done', `the step is ${opened.name}, not ${name}`)
   }
-  const loaded = await loadStep(ctx, site, details)
-  const answer = await answerOf<Submitted>(loaded, (page, step, due) =>
-    page.submit(step, fields, due),
+  const { step, answer } = await ask<Submitted>(ctx, site, opened, (page, asked, due) =>
+    page.submit(asked, fields, due),
   )
-  await (answer.kind === 'again' ? goBack(loaded.step, details, answer) : goOn(loaded.step, answer))
+  switch (answer.kind) {
+    case 'again':
+      return showAgain(step, opened.details, answer)
+    case 'staged':
+      return showStage(step, opened.details, answer)
+    case 'finished':
+      return goOn(step, answer)
+  }
+}
+
+/** `POST /interaction/:uid/first_use_again`: back to the digits of the key. */
+export const startAgain = async (ctx: Context, site: Site, uid: string): Promise<void> => {
+  const fields = await readForm(ctx)
+  const opened = await open(ctx, site, uid)
+  assertOurForm(ctx, site, uid, START_AGAIN, fields.text('csrf'))
+  const { step } = await loadStep(ctx, site, opened.details, opened.name)
+  await showStage(step, opened.details, { firstUse: null })
 }

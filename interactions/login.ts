@@ -1,4 +1,5 @@
 import { IDENTIFIER_LENGTH_MAX, signIn } from '../accounts/sign_in.ts'
+import { beginStages } from './first_use.ts'
 import { missingFields } from './form.ts'
 import { HELP_PATH } from './page.ts'
 import {
@@ -14,7 +15,7 @@ import {
 const hintOf = ({ params: { login_hint: hint } }: Step): string =>
   typeof hint === 'string' ? hint.slice(0, IDENTIFIER_LENGTH_MAX) : ''
 
-/** Identifier and password. One answer for whatever is wrong. */
+/** Identifier, and password or passcode. One answer for whatever is wrong. */
 export const loginPage: StepPage<Step> = {
   show: (step, due, { errors, typed }) =>
     showPage('login', {
@@ -35,9 +36,12 @@ export const loginPage: StepPage<Step> = {
     }
     // The proof dates from before the account was read: what is voided meanwhile includes it.
     const atMs = step.site.deps.clock()
-    const result = await signIn(step.site.deps, { identifier, password }, step.origin)
+    const result = await signIn(step.site.deps, { identifier, secret: password }, step.origin)
     if (!result.ok) {
       return again([{ code: 'login_refused' }], { identifier })
+    }
+    if (result.by === 'first_use') {
+      return beginStages(result.account.sub, result.key, result.asksPassword)
     }
     setDeviceCookie(step, result.cookie)
     const login = {
@@ -45,6 +49,7 @@ export const loginPage: StepPage<Step> = {
       ts: Math.floor(atMs / 1000),
       atMs,
       remember: false,
+      by: result.by,
     }
     return finish({ login })
   },

@@ -15,7 +15,7 @@ const shuffle = (below: (limit: number) => number): number[] => {
 }
 
 /** How long a PIN may be, and the keypad's order where the establishment has it shuffled. */
-export const pinShape = (step: PersonStep): PinShape => {
+export const pinShape = (step: Pick<PersonStep, 'policy' | 'site'>): PinShape => {
   const { min_length, max_length, shuffled_keypad } = step.policy.pin
   const { random } = step.site.deps
   return {

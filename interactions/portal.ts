@@ -34,9 +34,14 @@ export const signedInAccount = async (ctx: Context, site: Site): Promise<Account
 
 /**
  * A sign-in without an application: an authorization request of our own. Its code is never
- * redeemed, so the verifier of its challenge is forgotten at once.
+ * redeemed, so the verifier of its challenge is forgotten at once. `more`: parameters besides, or
+ * in the place of, those of the portal.
  */
-const signInRequest = (site: Site, locale: unknown): string => {
+export const signInRequest = (
+  site: Site,
+  locale: unknown,
+  more: Readonly<Record<string, string>> = {},
+): string => {
   const verifier = site.deps.random.bytes(32)
   const query = new URLSearchParams({
     client_id: site.portalClientId,
@@ -46,6 +51,7 @@ const signInRequest = (site: Site, locale: unknown): string => {
     code_challenge: createHash('sha256').update(verifier).digest('base64url'),
     code_challenge_method: 'S256',
     ...(typeof locale === 'string' ? { ui_locales: locale } : {}),
+    ...more,
   })
   return `/auth?${query}`
 }

@@ -1,10 +1,29 @@
 import Router from '@koa/router'
 import type { Context, Middleware } from 'koa'
 import { AppError } from '../accounts/errors.ts'
+import { showKeys } from './account_keys.ts'
 import { sendAsset } from './assets.ts'
+import {
+  beginApp,
+  CANCEL_PATH,
+  CONFIRM_PATH,
+  cancelApp,
+  confirmApp,
+  showEnrolment,
+} from './enrol_app.ts'
+import { START_AGAIN } from './first_use.ts'
+import {
+  ACCOUNT_RETURN_PATH,
+  APP_PATH,
+  KEYS_PATH,
+  PROOF_RETURN_PATH,
+  returnProved,
+  returnSignedIn,
+} from './fresh_proof.ts'
 import { showCookieHelp, showHelp } from './help.ts'
-import { showStep, submitStep } from './interaction.ts'
+import { showStep, startAgain, submitStep } from './interaction.ts'
 import { leave } from './other_account.ts'
+import { seeOther } from './page.ts'
 import { PORTAL_RETURN_PATH, returnToPortal, showPortal } from './portal.ts'
 import type { Site } from './site.ts'
 import { OTHER_ACCOUNT, toStep } from './step.ts'
@@ -25,9 +44,22 @@ const ROUTES: readonly (readonly ['get' | 'post', string, Handler])[] = [
   ],
   [
     'post',
+    `/interaction/:uid/${START_AGAIN}`,
+    (ctx, site, { uid = '' }) => startAgain(ctx, site, uid),
+  ],
+  [
+    'post',
     '/interaction/:uid/:step',
     (ctx, site, { uid = '', step = '' }) => submitStep(ctx, site, uid, step),
   ],
+  ['get', ACCOUNT_RETURN_PATH, returnSignedIn],
+  ['get', PROOF_RETURN_PATH, returnProved],
+  ['get', KEYS_PATH, showKeys],
+  ['get', APP_PATH, showEnrolment],
+  ['post', APP_PATH, beginApp],
+  ['post', CONFIRM_PATH, confirmApp],
+  ['post', CANCEL_PATH, cancelApp],
+  ['get', `${APP_PATH}/:form`, (ctx) => seeOther(ctx, APP_PATH)],
   ['get', '/help', showHelp],
   ['get', '/help/cookies', showCookieHelp],
   ['get', '/assets/:name', sendAsset],

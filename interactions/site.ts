@@ -1,5 +1,6 @@
 import type { Provider } from 'oidc-provider'
 import type { Account, Locale } from '../accounts/account.ts'
+import type { Enrolment } from '../accounts/enrol_app.ts'
 import type { Deps, Origin } from '../accounts/ports.ts'
 import type { NextStep, Situation } from '../policies/next_step.ts'
 import type { Proofs } from '../policies/proofs.ts'
@@ -35,6 +36,18 @@ export interface Tile {
   readonly userTypes: ReadonlySet<UserType>
 }
 
+/** What a session keeps of the app that its person enrols. */
+export type KeptEnrolment =
+  | {
+      readonly step: 'under_way'
+      readonly enrolment: Enrolment
+      /** Why its last form was refused; sealed, as those of a sign-in are. */
+      readonly refused?: string
+    }
+  /** In service since a moment ago: to be told once. */
+  | { readonly step: 'enrolled' }
+  | { readonly step: 'none' }
+
 /** What the pages are made of; composed once. */
 export interface Site {
   readonly deps: Deps
@@ -50,7 +63,15 @@ export interface Site {
     sub: string,
     result: Readonly<Record<string, unknown>>,
   ) => Promise<void>
-  /** Seals a text for one interaction. */
+  /** The enrolment that a session keeps for the account signed in. */
+  readonly enrolmentIn: (session: unknown) => KeptEnrolment
+  /** Changes it, from what it is by the time of the change. */
+  readonly changeEnrolment: (
+    sessionUid: string,
+    sub: string,
+    change: (kept: KeptEnrolment) => KeptEnrolment,
+  ) => Promise<void>
+  /** Seals a text for one interaction, or one session. */
   readonly seal: {
     seal(text: string, uid: string): string
     open(sealed: string, uid: string): string

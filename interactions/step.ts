@@ -2,6 +2,8 @@ import type { Context } from 'koa'
 import { type Account, fullName } from '../accounts/account.ts'
 import { DEVICE_LIFETIME_DAYS_MAX } from '../accounts/devices.ts'
 import { AppError } from '../accounts/errors.ts'
+import type { Activation } from '../accounts/first_use.ts'
+import type { OtpKeyPin } from '../accounts/otp_key.ts'
 import type { Origin } from '../accounts/ports.ts'
 import type { NextStep, Situation } from '../policies/next_step.ts'
 import type { Policy } from '../policies/policy.ts'
@@ -17,6 +19,7 @@ export interface Step {
   readonly site: Site
   readonly ctx: Context
   readonly uid: string
+  /** Of the page: the OP's prompt, or the stage of a first use inside it. */
   readonly name: string
   readonly params: Readonly<Record<string, unknown>>
   readonly clientId: string
@@ -34,6 +37,20 @@ export interface PersonStep extends Step {
   readonly mayLeave: boolean
 }
 
+/** How far the first use of a key has come: its first code was right. Nothing of it is stored yet. */
+export interface FirstUseStage {
+  readonly sub: string
+  readonly activation: Activation
+  /** The password is still to be proved. */
+  readonly asksPassword: boolean
+  /** When the password was proved in this sign-in (ms); null: not, or in a step before. */
+  readonly passwordAtMs: number | null
+  /** Chosen, and hashed. */
+  readonly pin: OtpKeyPin | null
+  /** The key is in service since. */
+  readonly done: { readonly atMs: number; readonly counts: boolean } | null
+}
+
 /** Results by step, merged with those of the pages before; see the OP's interaction results. */
 export interface Finished {
   readonly kind: 'finished'
@@ -49,7 +66,14 @@ export interface Refused {
   readonly typed: Readonly<Record<string, string>>
 }
 
-export type Submitted = (Refused & { readonly kind: 'again' }) | Finished
+/** A stage further inside one step: kept sealed in the interaction, until the step is finished. */
+export interface Staged {
+  readonly kind: 'staged'
+  /** Null: back to where the step begins. */
+  readonly firstUse: FirstUseStage | null
+}
+
+export type Submitted = (Refused & { readonly kind: 'again' }) | Staged | Finished
 
 export const again = (
   errors: readonly FormError[],
@@ -144,16 +168,20 @@ export const loadInteraction = async (
   })
 }
 
-const stepOf = (ctx: Context, site: Site, details: Interaction): Step => {
+/** Our own pages ask in the name of the school. */
+const nameOf = ({ applications, portalClientId, deps }: Site, clientId: string): string =>
+  applications.get(clientId)?.name ?? (clientId === portalClientId ? deps.schoolName : clientId)
+
+const stepOf = (ctx: Context, site: Site, details: Interaction, name: string): Step => {
   const clientId = String(details.params['client_id'])
   return {
     site,
     ctx,
     uid: details.uid,
-    name: details.prompt.name,
+    name,
     params: details.params,
     clientId,
-    applicationName: site.applications.get(clientId)?.name ?? clientId,
+    applicationName: nameOf(site, clientId),
     origin: originOf(ctx, clientId),
   }
 }
@@ -167,8 +195,9 @@ export const loadStep = async (
   ctx: Context,
   site: Site,
   details: Interaction,
+  name: string,
 ): Promise<{ step: Step; person: PersonStep | null; due: NextStep }> => {
-  const step = stepOf(ctx, site, details)
+  const step = stepOf(ctx, site, details, name)
   if (details.prompt.name === 'login') {
     const { due } = details.prompt.details as { due?: NextStep }
     return { step, person: null, due: due ?? { step: 'login', reason: 'no_session' } }
@@ -209,45 +238,90 @@ export const loadStep = async (
 const NOT_REFUSED: Refused = { errors: [], typed: {} }
 
 /**
- * The OP keeps this field with the interaction; see `installFactors`. What was typed is sealed:
+ * The OP keeps these fields with the interaction; see `installFactors`. What was typed is sealed:
  * people type passwords into the wrong field.
  */
-type WithRefused = { refused?: { readonly step: string; readonly sealed: string } }
-
-/** What the last form of this step was refused for. */
-export const refusedOf = (site: Site, details: Interaction): Refused => {
-  const { refused } = details as WithRefused
-  return refused?.step === details.prompt.name
-    ? (JSON.parse(site.seal.open(refused.sealed, details.uid)) as Refused)
-    : NOT_REFUSED
+interface OurFields {
+  refused?: { readonly step: string; readonly sealed: string } | undefined
+  firstUse?: string | undefined
 }
+
+const sealed = (site: Site, uid: string, value: object): string =>
+  site.seal.seal(JSON.stringify(value), uid)
+
+const opened = <T>(site: Site, uid: string, text: string): T =>
+  JSON.parse(site.seal.open(text, uid)) as T
+
+/** What the last form of this page was refused for. */
+export const refusedOf = (site: Site, details: Interaction, name: string): Refused => {
+  const { refused } = details as OurFields
+  return refused?.step === name ? opened<Refused>(site, details.uid, refused.sealed) : NOT_REFUSED
+}
+
+/** How far a first use has come in this interaction; null: none is under way. */
+export const firstUseOf = (site: Site, details: Interaction): FirstUseStage | null => {
+  const { firstUse } = details as OurFields
+  return firstUse === undefined ? null : opened<FirstUseStage>(site, details.uid, firstUse)
+}
+
+/** Throws where the sign-in is over. */
+const interactionNow = async ({ ctx, site, uid }: Step): Promise<Interaction> => {
+  const now = await site.provider.Interaction.find(uid)
+  if (now === undefined) {
+    throw await whyMissing(ctx, site, uid)
+  }
+  return now
+}
+
+const answered = (details: Interaction): string | null =>
+  Object.keys(details.result ?? {}).length === 0 ? null : details.returnTo
 
 /**
  * Where a request that came first has already sent the browser: a double click, a second tab.
  * Whoever comes later must not write over its result. Throws where the sign-in is over.
  */
-export const answeredMeanwhile = async ({ ctx, site, uid }: Step): Promise<string | null> => {
-  const now = await site.provider.Interaction.find(uid)
-  if (now === undefined) {
-    throw await whyMissing(ctx, site, uid)
-  }
-  return Object.keys(now.result ?? {}).length === 0 ? null : now.returnTo
-}
+export const answeredMeanwhile = async (step: Step): Promise<string | null> =>
+  answered(await interactionNow(step))
 
 /**
- * Sends the browser back to the page, which then says why (RFC 9110 §15.4.4): a page that answers
- * a form cannot be gone back to, nor its address opened again.
+ * Writes into the interaction as it is now and sends the browser back to its page (RFC 9110
+ * §15.4.4): a page that answers a form cannot be gone back to, nor its address opened again. Where
+ * another request has led on since this one began, nothing is written over it.
  */
-export const showAgain = async (
-  { ctx, site, uid, name }: Step,
-  details: Interaction,
-  { errors, typed }: Refused,
-): Promise<void> => {
-  const sealed = site.seal.seal(JSON.stringify({ errors, typed }), uid)
-  ;(details as WithRefused).refused = { step: name, sealed }
-  await details.persist()
-  toStep(ctx, uid)
+const keepAndShow = async (step: Step, before: Interaction, fields: OurFields): Promise<void> => {
+  const now = await interactionNow(step)
+  const to = answered(now)
+  if (to !== null) {
+    seeOther(step.ctx, to)
+    return
+  }
+  if ((now as OurFields).firstUse === (before as OurFields).firstUse) {
+    Object.assign(now, fields)
+    await now.persist()
+  }
+  toStep(step.ctx, step.uid)
 }
+
+/** Back to the page, which then says why. */
+export const showAgain = (
+  step: Step,
+  before: Interaction,
+  { errors, typed }: Refused,
+): Promise<void> =>
+  keepAndShow(step, before, {
+    refused: { step: step.name, sealed: sealed(step.site, step.uid, { errors, typed }) },
+  })
+
+/** On to the next stage of the same step. */
+export const showStage = (
+  step: Step,
+  before: Interaction,
+  { firstUse }: Pick<Staged, 'firstUse'>,
+): Promise<void> =>
+  keepAndShow(step, before, {
+    refused: undefined,
+    firstUse: firstUse === null ? undefined : sealed(step.site, step.uid, firstUse),
+  })
 
 /** Hands the result to the OP and sends the browser back to it. */
 export const finishStep = async (

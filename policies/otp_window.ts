@@ -130,13 +130,16 @@ const totpWindow = (key: KeyFace, nowMs: number, nearSteps: number): Window => {
 }
 
 const hotpWindow = ({ next, firstOfTwo }: KeyFace): Window => ({
-  steps: range(next, next + RESYNC_LOOK_AHEAD),
+  // The second code may be the one after the last that may be the first.
+  steps: [...range(next, next + RESYNC_LOOK_AHEAD), ...(firstOfTwo ? [firstOfTwo.step + 1] : [])],
   isNear: (step) => step <= next + LOOK_AHEAD,
   isSecond: (step) => firstOfTwo !== null && step === firstOfTwo.step + 1,
 })
 
-const sameDigits = (a: string, b: string): boolean =>
-  a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b))
+const sameDigits = (a: string, b: string): boolean => {
+  const [left, right] = [Buffer.from(a), Buffer.from(b)] // Anything may have been typed.
+  return left.length === right.length && timingSafeEqual(left, right)
+}
 
 /**
  * What a code is, right now. All steps of the window are computed whatever the code, so that the

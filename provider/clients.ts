@@ -1,4 +1,5 @@
 import type { ClientMetadata } from 'oidc-provider'
+import { ACCOUNT_RETURN_PATH, PROOF_RETURN_PATH } from '../interactions/fresh_proof.ts'
 import { PORTAL_RETURN_PATH } from '../interactions/portal.ts'
 import type { Tile } from '../interactions/site.ts'
 import { USER_TYPES, type UserType } from '../policies/user_type.ts'
@@ -29,7 +30,9 @@ const portalClient = (issuer: string): ClientMetadata => ({
   client_id: PORTAL_CLIENT_ID,
   client_name: PORTAL_CLIENT_ID,
   token_endpoint_auth_method: 'none',
-  redirect_uris: [`${issuer}${PORTAL_RETURN_PATH}`],
+  redirect_uris: [PORTAL_RETURN_PATH, ACCOUNT_RETURN_PATH, PROOF_RETURN_PATH].map(
+    (path) => `${issuer}${path}`,
+  ),
   response_types: ['code'],
   grant_types: ['authorization_code'],
   scope: 'openid',

@@ -25,6 +25,8 @@ const STATUS: Record<AppErrorCode, number> = {
 const WITHOUT_WAY_ON: ReadonlySet<AppErrorCode> = new Set(['bad_request'])
 
 const INTERACTION = /^(\/interaction\/([\w-]+))/
+/** Pages of a person's own account, with the forms below them. */
+const ACCOUNT_PAGE = /^\/account\/keys(\/app)?/
 
 /** Errors after which the sign-in itself can go on. */
 const GOING_ON: ReadonlySet<AppErrorCode> = new Set([
@@ -34,7 +36,7 @@ const GOING_ON: ReadonlySet<AppErrorCode> = new Set([
   'busy',
 ])
 
-/** Where to go on: the step that is due while its sign-in lives, else the portal. */
+/** Where to go on: the step that is due while its sign-in lives, the form's page, else the portal. */
 const actionOf = async (
   ctx: Context,
   site: Site,
@@ -47,9 +49,11 @@ const actionOf = async (
     return ctx.url
   }
   const [, path, uid] = INTERACTION.exec(ctx.path) ?? []
-  const alive =
-    GOING_ON.has(code) && uid !== undefined && (await site.provider.Interaction.find(uid))
-  return alive ? path : '/'
+  if (!GOING_ON.has(code)) {
+    return '/'
+  }
+  const alive = uid !== undefined && (await site.provider.Interaction.find(uid))
+  return (alive ? path : ACCOUNT_PAGE.exec(ctx.path)?.[0]) ?? '/'
 }
 
 interface Shown {

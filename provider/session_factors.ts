@@ -1,5 +1,6 @@
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider'
 import type { Proofs } from '../policies/proofs.ts'
+import { newestEnrolment } from './session_enrolment.ts'
 
 /** What our pages submit when they finish, each bound to the account it was proved for. */
 export interface StepResults {
@@ -183,12 +184,15 @@ const keepField = (model: unknown, field: string): void => {
 }
 
 /**
- * Makes sessions carry our factors, and interactions why their last form was refused. To be called
+ * Makes sessions carry our factors, and interactions why their last form was refused and how far the
+ * first use of a key has come. To be called
  * right after `new Provider`, before any request.
  */
 export const installFactors = (provider: Provider): void => {
   keepField(provider.Session, 'factors')
+  keepField(provider.Session, 'enrolment')
   keepField(provider.Interaction, 'refused')
+  keepField(provider.Interaction, 'firstUse')
   // Emitted after the login of a resumed request and before its policy; must stay synchronous.
   provider.on('interaction.ended', (ctx: KoaContextWithOIDC) => {
     const { session, result } = ctx.oidc
@@ -210,7 +214,11 @@ export const mergeSessions = (
   const [before, after] = [factorsOf(stored), factorsOf(incoming)]
   return before === null || after === null
     ? incoming
-    : { ...incoming, factors: mergeFactors(before, after) }
+    : {
+        ...incoming,
+        factors: mergeFactors(before, after),
+        ...newestEnrolment(stored, incoming),
+      }
 }
 
 /** Adds the result of a page to its session at once, whatever becomes of the page's answer. */

@@ -23,6 +23,7 @@ import { auditEvents } from './op_events.ts'
 import { restrictPushedRequests } from './pushed_requests.ts'
 import { repeat } from './repeat.ts'
 import { closeServer, createHttpServer, listen } from './server.ts'
+import { changeEnrolment, enrolmentIn } from './session_enrolment.ts'
 import {
   factorsOf,
   installFactors,
@@ -132,6 +133,9 @@ const siteOf = (
     }),
     decide,
     keep: (sessionUid, sub, result) => keepInSession(provider, sessionUid, sub, result),
+    enrolmentIn,
+    changeEnrolment: (sessionUid, sub, change) =>
+      changeEnrolment(provider, sessionUid, sub, change),
     seal: {
       seal: (text, uid) => formSealer.seal(text, uid, core.deps.random),
       open: (sealed, uid) => formSealer.open(sealed, uid).toString('utf8'),

@@ -6,6 +6,8 @@ import { CookieJar } from 'tough-cookie'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { type Child, ROOT, startChild } from '../../demo/child.ts'
 import { freePort } from '../../demo/free_port.ts'
+import { playKey } from '../../demo/otp_key.ts'
+import { sampleKeys } from '../../demo/sample_keys.ts'
 import type { SamplePerson } from '../../demo/sample_people.ts'
 import { USER_TYPES } from '../../policies/user_type.ts'
 import { createBrowser, type View } from '../support/browser.ts'
@@ -17,6 +19,8 @@ const READY_MS = 20_000
 interface Summary {
   readonly issuer: string
   readonly workspace: string
+  /** The page that plays the OTP keys. */
+  readonly keys: string
   readonly people: readonly SamplePerson[]
 }
 
@@ -81,7 +85,10 @@ const openBrowser = ({ issuer, workspace }: Summary) => {
   const atGateway = createBrowser(issuer, { jar })
   return {
     /** Presses "Sign in" at the workspace and proves the password; the gateway's next page. */
-    async signIn({ identifier, password }: SamplePerson): Promise<View> {
+    async signIn({
+      identifier,
+      password,
+    }: Pick<SamplePerson, 'identifier' | 'password'>): Promise<View> {
       await atWorkspace.open('/')
       await atWorkspace.submit({ intent: 'sign_in' })
       await atGateway.open(atWorkspace.view.url)
@@ -100,6 +107,26 @@ const openBrowser = ({ issuer, workspace }: Summary) => {
   }
 }
 
+/** Whose key is in service, and whose was never used. */
+const keyHolders = ({ people }: Summary) => {
+  const holders = people.filter(({ otp_key }) => otp_key !== null)
+  const used = holders.find(({ otp_key }) => otp_key?.pin !== null) as SamplePerson
+  const unused = holders.find(({ otp_key }) => otp_key?.pin === null) as SamplePerson
+  return { used, unused }
+}
+
+/** What the page of the keys shows now. */
+const shownCode = async ({ keys }: Summary, { otp_key }: SamplePerson): Promise<string> => {
+  const page = parse(await (await fetch(keys)).text())
+  return page.querySelector(`[data-key="${otp_key?.serial}"] [data-code]`)?.text ?? ''
+}
+
+/** What a key will show next, which its gateway takes early: nobody has to wait for it here. */
+const nextCode = ({ otp_key }: SamplePerson): string => {
+  const key = sampleKeys().find(({ serial }) => serial === otp_key?.serial)
+  return key === undefined ? '' : playKey(key, Date.now() + key.periodSeconds * 1000).code
+}
+
 describe('the demonstration', () => {
   it('says in one line of JSON where it is and who is there, and leaves nothing on Ctrl+C', async () => {
     const env = await openPlace()
@@ -108,6 +135,7 @@ describe('the demonstration', () => {
     expect(new URL(demo.workspace).port).toBe(env['VESTIBULE_DEMO_WORKSPACE_PORT'])
     const types = new Set(demo.people.map(({ user_type }) => user_type))
     expect([...types].sort()).toEqual([...USER_TYPES].sort())
+    expect(demo.keys).toBe(`${demo.workspace}/keys`)
     for (const address of [demo.issuer, demo.workspace]) {
       expect((await fetch(`${address}/healthz`)).status).toBe(200)
     }
@@ -140,5 +168,47 @@ describe('the demonstration', () => {
     await another.submit({ pin: PIN })
     expect((await another.arrive())['name']).toBe(person.name)
     expect(await interrupt(second)).toEqual(ENDED_WELL)
+  })
+
+  it('lets the holder of a key in service in by its passcode, once, also after the next start', async () => {
+    const env = await openPlace()
+    const first = await startDemo(env)
+    const { used } = keyHolders(first)
+    const { identifier, otp_key } = used
+    const passcode = { identifier, password: `${otp_key?.pin}${await shownCode(first, used)}` }
+    const browser = openBrowser(first)
+    await browser.signIn(passcode)
+    expect(await browser.arrive()).toMatchObject({
+      name: used.name,
+      acr: 'urn:vestibule:acr:otp',
+      amr: '["pin","otp","mfa"]',
+    })
+    expect(await interrupt(first)).toEqual(ENDED_WELL)
+
+    const second = await startDemo(env)
+    const another = openBrowser(second)
+    expect((await another.signIn(passcode)).step).toBe('login')
+    await another.submit({ identifier, password: `${otp_key?.pin}${nextCode(used)}` })
+    expect((await another.arrive())['name']).toBe(used.name)
+    expect(await interrupt(second)).toEqual(ENDED_WELL)
+  })
+
+  it('lets the holder of a key never used put it in service', async () => {
+    const demo = await startDemo(await openPlace())
+    const { unused } = keyHolders(demo)
+    const browser = openBrowser(demo)
+    const digits = await shownCode(demo, unused)
+    const { identifier } = unused
+    expect((await browser.signIn({ identifier, password: digits })).step).toBe('first_use_pin')
+    const defined = await browser.submit({ new_pin: PIN, confirm_pin: PIN })
+    expect(defined.step).toBe('first_use_passcode')
+    const second = await browser.submit({ passcode: `${PIN}${nextCode(unused)}` })
+    expect(second.step).toBe('first_use_done')
+    await browser.submit({})
+    expect(await browser.arrive()).toMatchObject({
+      name: unused.name,
+      acr: 'urn:vestibule:acr:otp',
+    })
+    expect(await interrupt(demo)).toEqual(ENDED_WELL)
   })
 })

@@ -1,0 +1,251 @@
+import type { Context } from 'koa'
+import { encode } from 'uqr'
+import { fullName } from '../accounts/account.ts'
+import {
+  APP_FACE,
+  beginEnrolment,
+  type EnrolAppResult,
+  type Enrolment,
+  enrolApp,
+  isEnrolmentOver,
+  mayEnrolApp,
+  secretOf,
+  type TypedEnrolment,
+} from '../accounts/enrol_app.ts'
+import { AppError } from '../accounts/errors.ts'
+import type { FormError, Pages } from '../views/pages.ts'
+import { assertOurForm, csrfToken } from './csrf.ts'
+import { type Fields, missingFields, readForm } from './form.ts'
+import { APP_PATH, KEYS_PATH, type ProvedPerson, provedPerson } from './fresh_proof.ts'
+import { rememberLocale } from './locale.ts'
+import { originOf } from './origin.ts'
+import { seeOther, sendPage } from './page.ts'
+import { pinShape } from './pin_shape.ts'
+import type { KeptEnrolment, Site } from './site.ts'
+
+/** What the tokens of these forms are bound to, beside the session. */
+export const BEGIN_FORM = 'enrol_app'
+const CONFIRM_FORM = 'enrol_app_confirm'
+const CANCEL_FORM = 'enrol_app_cancel'
+
+export const CONFIRM_PATH = `${APP_PATH}/confirm`
+export const CANCEL_PATH = `${APP_PATH}/cancel`
+
+type UnderWay = Extract<KeptEnrolment, { step: 'under_way' }>
+const NONE: KeptEnrolment = { step: 'none' }
+
+/** The enrolment that is kept, while it may still be confirmed. */
+const alive = (site: Site, kept: KeptEnrolment): UnderWay | null =>
+  kept.step === 'under_way' && !isEnrolmentOver(kept.enrolment, site.deps.clock()) ? kept : null
+
+/** The enrolment of this session; one that is over leaves it. */
+const underWay = async (
+  site: Site,
+  { session, sessionUid, account }: ProvedPerson,
+): Promise<UnderWay | null> => {
+  const kept = site.enrolmentIn(session)
+  if (kept.step !== 'under_way') {
+    return null
+  }
+  const living = alive(site, kept)
+  if (living === null) {
+    await site.changeEnrolment(sessionUid, account.sub, (now) =>
+      now.step === 'under_way' && alive(site, now) === null ? NONE : now,
+    )
+  }
+  return living
+}
+
+/** ISO/IEC 18004 §5.3.8: four light modules all around. */
+const QUIET_ZONE = 4
+
+/** Each row's dark modules as the rectangles of one SVG path. */
+const qrOf = (uri: string): Pages['enrol_app']['qr'] => {
+  const { size, data } = encode(uri, { ecc: 'M', border: QUIET_ZONE })
+  const rows = data.map((row, y) => {
+    const dark = row.map((module) => (module ? '1' : '0')).join('')
+    return [...dark.matchAll(/1+/g)]
+      .map(({ index, 0: { length } }) => `M${index} ${y}h${length}v1h-${length}z`)
+      .join('')
+  })
+  return { size, path: rows.join('') }
+}
+
+const groupsOfFour = (text: string): string[] => text.match(/.{1,4}/g) ?? []
+
+const errorsOf = (site: Site, uid: string, { refused }: UnderWay): FormError[] =>
+  refused === undefined ? [] : JSON.parse(site.seal.open(refused, uid))
+
+/** `GET /account/keys/app`: the secret for the app, and the form that proves it has arrived. */
+export const showEnrolment = async (ctx: Context, site: Site): Promise<void> => {
+  rememberLocale(ctx)
+  const person = await provedPerson(ctx, site, 'app')
+  if (person === null) {
+    return
+  }
+  const { account, policy, sessionUid } = person
+  const kept = await underWay(site, person)
+  if (kept === null) {
+    seeOther(ctx, KEYS_PATH)
+    return
+  }
+  const { uri, base32 } = secretOf(site.deps, kept.enrolment, account)
+  const { pin_length } = policy.otp_keys
+  sendPage(
+    ctx,
+    site,
+    'enrol_app',
+    {
+      action: CONFIRM_PATH,
+      csrf: csrfToken(site, sessionUid, CONFIRM_FORM),
+      errors: errorsOf(site, sessionUid, kept),
+      personName: fullName(account),
+      qr: qrOf(uri),
+      secretGroups: groupsOfFour(base32),
+      issuer: site.deps.schoolName,
+      accountName: account.identifier,
+      shape: { ...pinShape({ policy, site }), minLength: pin_length, maxLength: pin_length },
+      codeLength: APP_FACE.digits,
+      cancel: { action: CANCEL_PATH, csrf: csrfToken(site, sessionUid, CANCEL_FORM) },
+    },
+    { account: account.locale },
+  )
+}
+
+/** Whoever posted one of our forms with a fresh proof; null: the browser was sent to prove it. */
+const posted = async (
+  ctx: Context,
+  site: Site,
+  form: string,
+  page: 'keys' | 'app',
+): Promise<{ person: ProvedPerson; fields: Fields } | null> => {
+  const fields = await readForm(ctx)
+  const person = await provedPerson(ctx, site, page)
+  if (person === null) {
+    return null
+  }
+  assertOurForm(ctx, site, person.sessionUid, form, fields.text('csrf'))
+  return { person, fields }
+}
+
+/** There is no such page for them, as their page of keys has told by showing no way here. */
+const notAllowed = (): AppError =>
+  new AppError('not_found', 'the policy, or their number, leaves this person no more apps')
+
+/** `POST /account/keys/app`: a secret for a new app. Pressed twice, it is the same one. */
+export const beginApp = async (ctx: Context, site: Site): Promise<void> => {
+  const form = await posted(ctx, site, BEGIN_FORM, 'keys')
+  if (form === null) {
+    return
+  }
+  const { account, policy, sessionUid } = form.person
+  const { deps } = site
+  const keys = await deps.store.otpKeys.ofPerson(account.sub)
+  if (!mayEnrolApp(policy, keys, deps.clock())) {
+    throw notAllowed()
+  }
+  await site.changeEnrolment(
+    sessionUid,
+    account.sub,
+    (kept) => alive(site, kept) ?? { step: 'under_way', enrolment: beginEnrolment(deps) },
+  )
+  seeOther(ctx, APP_PATH)
+}
+
+/** `POST /account/keys/app/cancel` */
+export const cancelApp = async (ctx: Context, site: Site): Promise<void> => {
+  const form = await posted(ctx, site, CANCEL_FORM, 'app')
+  if (form === null) {
+    return
+  }
+  const { account, sessionUid } = form.person
+  await site.changeEnrolment(sessionUid, account.sub, (kept) =>
+    kept.step === 'under_way' ? NONE : kept,
+  )
+  seeOther(ctx, KEYS_PATH)
+}
+
+type Refusal = Extract<EnrolAppResult, { ok: false }>['reason']
+
+/** Throws for what no form can put right. */
+const errorOf = (reason: Refusal, length: number): FormError => {
+  switch (reason) {
+    case 'not_allowed':
+      throw notAllowed()
+    case 'changed_meanwhile':
+      return { code: 'try_again' }
+    case 'wrong_code':
+      return { field: 'code', code: 'app_code_refused' }
+    case 'mismatch':
+      return { field: 'confirm_pin', code: 'pin_mismatch' }
+    default:
+      return { field: 'new_pin', code: `pin_${reason}`, params: { min: length, max: length } }
+  }
+}
+
+/** Back to the page, which then says why. An enrolment that is over, or another, stays as it is. */
+const showAgain = async (
+  ctx: Context,
+  site: Site,
+  { account, sessionUid }: ProvedPerson,
+  { serial }: Enrolment,
+  errors: readonly FormError[],
+): Promise<void> => {
+  const wrong = errors.some(({ code }) => code === 'app_code_refused') ? 1 : 0
+  const refused = site.seal.seal(JSON.stringify(errors), sessionUid)
+  await site.changeEnrolment(sessionUid, account.sub, (kept) => {
+    if (kept.step !== 'under_way' || kept.enrolment.serial !== serial) {
+      return kept
+    }
+    const wrongCodes = kept.enrolment.wrongCodes + wrong
+    return { ...kept, enrolment: { ...kept.enrolment, wrongCodes }, refused }
+  })
+  seeOther(ctx, APP_PATH)
+}
+
+const typedIn = (fields: Fields): TypedEnrolment => {
+  const digits = (name: string): string => fields.text(name).replaceAll(/\s/g, '')
+  return { pin: digits('new_pin'), confirmation: digits('confirm_pin'), code: digits('code') }
+}
+
+/** What is wrong with the form; none: the app is in service. */
+const confirm = async (
+  ctx: Context,
+  site: Site,
+  { account, policy }: ProvedPerson,
+  enrolment: Enrolment,
+  typed: TypedEnrolment,
+): Promise<FormError[]> => {
+  const { pin: new_pin, confirmation: confirm_pin, code } = typed
+  const absent = missingFields({ new_pin, confirm_pin, code })
+  if (absent.length > 0) {
+    return absent
+  }
+  const result = await enrolApp(site.deps, account, policy, enrolment, typed, originOf(ctx))
+  return result.ok ? [] : [errorOf(result.reason, policy.otp_keys.pin_length)]
+}
+
+/** `POST /account/keys/app/confirm`: the PIN chosen for the app, and the code that it shows. */
+export const confirmApp = async (ctx: Context, site: Site): Promise<void> => {
+  const form = await posted(ctx, site, CONFIRM_FORM, 'app')
+  if (form === null) {
+    return
+  }
+  const { person, fields } = form
+  const kept = await underWay(site, person)
+  if (kept === null) {
+    seeOther(ctx, KEYS_PATH) // Confirmed by the same form before, or too late.
+    return
+  }
+  const { enrolment } = kept
+  const errors = await confirm(ctx, site, person, enrolment, typedIn(fields))
+  if (errors.length > 0) {
+    return showAgain(ctx, site, person, enrolment, errors)
+  }
+  await site.changeEnrolment(person.sessionUid, person.account.sub, (now) =>
+    now.step === 'under_way' && now.enrolment.serial === enrolment.serial
+      ? { step: 'enrolled' }
+      : now,
+  )
+  seeOther(ctx, KEYS_PATH)
+}

@@ -1,0 +1,243 @@
+import { type Account, fullName } from '../accounts/account.ts'
+import { AppError } from '../accounts/errors.ts'
+import {
+  activationOf,
+  chooseKeyPin,
+  finishFirstUse,
+  type KeyPinResult,
+} from '../accounts/first_use.ts'
+import type { OtpKey } from '../accounts/otp_key.ts'
+import { signIn } from '../accounts/sign_in.ts'
+import type { Policy } from '../policies/policy.ts'
+import type { FirstUse, Form, FormError } from '../views/pages.ts'
+import { csrfToken } from './csrf.ts'
+import { type Fields, missingFields } from './form.ts'
+import { HELP_PATH } from './page.ts'
+import { passcodeHint } from './passcode_hint.ts'
+import {
+  again,
+  type Finished,
+  type FirstUseStage,
+  finish,
+  formOf,
+  interactionPath,
+  type Staged,
+  type Step,
+  type StepPage,
+  type Submitted,
+  setDeviceCookie,
+  showPage,
+} from './step.ts'
+
+/** Where a form that gives up halfway posts to. */
+export const START_AGAIN = 'first_use_again'
+
+const STAGES = [
+  'first_use_password',
+  'first_use_pin',
+  'first_use_passcode',
+  'first_use_done',
+] as const
+type Stage = (typeof STAGES)[number]
+
+export const stageOf = ({ done, asksPassword, pin }: FirstUseStage): Stage => {
+  if (done !== null) {
+    return 'first_use_done'
+  }
+  if (asksPassword) {
+    return 'first_use_password'
+  }
+  return pin === null ? 'first_use_pin' : 'first_use_passcode'
+}
+
+/** The first code of a key was right: on to its PIN, or to the password before it. */
+export const beginStages = (sub: string, key: OtpKey, asksPassword: boolean): Staged => ({
+  kind: 'staged',
+  firstUse: {
+    sub,
+    activation: activationOf(key),
+    asksPassword,
+    passwordAtMs: null,
+    pin: null,
+    done: null,
+  },
+})
+
+const staged = (firstUse: FirstUseStage): Staged => ({ kind: 'staged', firstUse })
+
+/** A stage of a first use, inside the login or inside the step that asks for a passcode. */
+interface At {
+  readonly firstUse: FirstUseStage
+  /** Inside the login: nobody is signed in yet. */
+  readonly atLogin: boolean
+  readonly account: Account
+  readonly policy: Policy
+}
+
+interface StagePage {
+  show(step: Step, at: At, errors: readonly FormError[]): ReturnType<StepPage<Step>['show']>
+  submit(step: Step, at: At, fields: Fields): Promise<Submitted>
+}
+
+const modelOf = (step: Step, { account }: At, errors: readonly FormError[]): Form & FirstUse => ({
+  ...formOf(step, errors),
+  personName: fullName(account),
+  startAgain: {
+    action: `${interactionPath(step.uid)}/${START_AGAIN}`,
+    csrf: csrfToken(step.site, step.uid, START_AGAIN),
+  },
+  helpHref: HELP_PATH,
+})
+
+const passwordStage: StagePage = {
+  show: (step, at, errors) => showPage('first_use_password', modelOf(step, at, errors), at.account),
+
+  submit: async (step, { firstUse, account }, fields) => {
+    const password = fields.text('password')
+    const absent = missingFields({ password })
+    if (absent.length > 0) {
+      return again(absent)
+    }
+    const { identifier } = account
+    const passwordAtMs = step.site.deps.clock()
+    const result = await signIn(step.site.deps, { identifier, secret: password }, step.origin)
+    if (!result.ok || result.by !== 'password' || result.account.sub !== firstUse.sub) {
+      return again([{ code: 'login_refused' }])
+    }
+    setDeviceCookie(step, result.cookie)
+    return staged({ ...firstUse, asksPassword: false, passwordAtMs })
+  },
+}
+
+const shapeOf = ({ otp_keys: { pin_length } }: Policy) => ({
+  minLength: pin_length,
+  maxLength: pin_length,
+})
+
+const pinError = (
+  { otp_keys: { pin_length } }: Policy,
+  { reason }: Extract<KeyPinResult, { ok: false }>,
+): FormError =>
+  reason === 'mismatch'
+    ? { field: 'confirm_pin', code: 'pin_mismatch' }
+    : { field: 'new_pin', code: `pin_${reason}`, params: { min: pin_length, max: pin_length } }
+
+const pinStage: StagePage = {
+  show: (step, at, errors) =>
+    showPage(
+      'first_use_pin',
+      { ...modelOf(step, at, errors), shape: shapeOf(at.policy) },
+      at.account,
+    ),
+
+  submit: async (step, { firstUse, account, policy }, fields) => {
+    const pin = fields.text('new_pin').replaceAll(/\s/g, '')
+    const confirmation = fields.text('confirm_pin').replaceAll(/\s/g, '')
+    const absent = missingFields({ new_pin: pin, confirm_pin: confirmation })
+    if (absent.length > 0) {
+      return again(absent)
+    }
+    const { serial } = firstUse.activation
+    const typed = { pin, confirmation }
+    const chosen = await chooseKeyPin(step.site.deps, account, policy, serial, typed, step.origin)
+    return chosen.ok ? staged({ ...firstUse, pin: chosen.pin }) : again([pinError(policy, chosen)])
+  },
+}
+
+const passcodeStage: StagePage = {
+  show: async (step, at, errors) => {
+    const { deps } = step.site
+    const key = await deps.store.otpKeys.find(at.firstUse.activation.serial)
+    const hint = passcodeHint(key === null ? [] : [{ ...key, pin: at.firstUse.pin }], deps.clock())
+    return showPage('first_use_passcode', { ...modelOf(step, at, errors), hint }, at.account)
+  },
+
+  submit: async (step, { firstUse, account, atLogin }, fields) => {
+    const passcode = fields.text('passcode').replaceAll(/\s/g, '')
+    const absent = missingFields({ passcode })
+    const { activation, pin, passwordAtMs } = firstUse
+    if (absent.length > 0 || pin === null) {
+      return again(absent)
+    }
+    const atMs = step.site.deps.clock()
+    const passwordProved = !atLogin || passwordAtMs !== null
+    const result = await finishFirstUse(
+      step.site.deps,
+      account,
+      { activation, pin, passwordProved },
+      passcode,
+      step.origin,
+    )
+    if (!result.ok) {
+      return result.reason === 'changed'
+        ? { kind: 'staged', firstUse: null }
+        : again([{ field: 'passcode', code: 'passcode_refused' }])
+    }
+    setDeviceCookie(step, result.cookie)
+    return staged({ ...firstUse, done: { atMs, counts: result.counts } })
+  },
+}
+
+/** What a first use has proved, in a login or beside the password that was proved before. */
+const provedBy = ({ sub, passwordAtMs, done }: FirstUseStage, atLogin: boolean): Finished => {
+  const { atMs = 0, counts = false } = done ?? {}
+  const otp = { sub, atMs, counts }
+  if (!atLogin) {
+    return finish({ otp })
+  }
+  const loginAtMs = passwordAtMs ?? atMs
+  const login = {
+    accountId: sub,
+    ts: Math.floor(loginAtMs / 1000),
+    atMs: loginAtMs,
+    remember: false,
+    by: passwordAtMs === null ? 'passcode' : 'password',
+  }
+  return finish(passwordAtMs === null ? { login } : { login, otp })
+}
+
+const doneStage: StagePage = {
+  show: (step, { account, firstUse }) =>
+    showPage(
+      'first_use_done',
+      {
+        ...formOf(step),
+        personName: fullName(account),
+        counts: firstUse.done?.counts === true,
+        applicationName:
+          step.clientId === step.site.portalClientId ? undefined : step.applicationName,
+      },
+      account,
+    ),
+
+  submit: async (_step, { firstUse, atLogin }) => provedBy(firstUse, atLogin),
+}
+
+const STAGE_PAGES: Record<Stage, StagePage> = {
+  first_use_password: passwordStage,
+  first_use_pin: pinStage,
+  first_use_passcode: passcodeStage,
+  first_use_done: doneStage,
+}
+
+/** Whose key it is. Somebody who was disabled meanwhile goes no further. */
+const atStage = async (step: Step, firstUse: FirstUseStage, atLogin: boolean): Promise<At> => {
+  const { store } = step.site.deps
+  const account = await store.accounts.bySub(firstUse.sub)
+  if (account === null || account.disabledAt !== null) {
+    throw new AppError('session_not_found', 'the account of this first use is gone')
+  }
+  const policies = await store.policies.current()
+  return { firstUse, atLogin, account, policy: policies[account.userType] }
+}
+
+/** The page of the stage that a first use has come to. */
+export const firstUsePages = (firstUse: FirstUseStage, atLogin: boolean): StepPage<Step> => {
+  const page = STAGE_PAGES[stageOf(firstUse)]
+  return {
+    show: async (step, _due, { errors }) =>
+      page.show(step, await atStage(step, firstUse, atLogin), errors),
+    submit: async (step, fields) =>
+      page.submit(step, await atStage(step, firstUse, atLogin), fields),
+  }
+}

@@ -1,0 +1,135 @@
+import type { Context } from 'koa'
+import type { Account } from '../accounts/account.ts'
+import { AppError } from '../accounts/errors.ts'
+import { FRESH_PROOF_SECONDS, strongestUsable } from '../policies/fresh_proof.ts'
+import type { NextStep } from '../policies/next_step.ts'
+import type { Policy } from '../policies/policy.ts'
+import { ACR_LEVELS, type Level } from '../policies/proofs.ts'
+import { originOf } from './origin.ts'
+import { seeOther } from './page.ts'
+import { signInRequest } from './portal.ts'
+import type { Request, Site } from './site.ts'
+
+/** Pages about a person's own account, by the name that comes back as `state`. */
+const PAGES = { keys: '/account/keys', app: '/account/keys/app' } as const
+export type AccountPage = keyof typeof PAGES
+
+export const KEYS_PATH = PAGES.keys
+export const APP_PATH = PAGES.app
+
+/** Where a sign-in of ours comes back to: first to know who it is, then with the proof. */
+export const ACCOUNT_RETURN_PATH = '/account/signed-in'
+export const PROOF_RETURN_PATH = '/account/proved'
+
+/** Somebody signed in on this browser whose strongest factor was proved a moment ago. */
+export interface ProvedPerson {
+  readonly account: Account
+  readonly policy: Policy
+  readonly session: unknown
+  readonly sessionUid: string
+}
+
+interface Visitor extends ProvedPerson {
+  readonly fresh: boolean
+  /** What an authorization request asks for, to get the proof. */
+  readonly params: Readonly<Record<string, string>>
+}
+
+const acrOfLevel = (level: Level): string =>
+  [...ACR_LEVELS].find(([, each]) => each === level)?.[0] ?? level
+
+const proofOf = (level: Level): Record<string, string> => ({
+  max_age: String(FRESH_PROOF_SECONDS),
+  claims: JSON.stringify({ id_token: { acr: { essential: true, value: acrOfLevel(level) } } }),
+})
+
+/** What was defined without counting in this sign-in is asked for, and counts, in a new one. */
+const needsNewSignIn = (next: NextStep): boolean =>
+  next.step === 'unmet' && next.reason !== 'pin_blocked'
+
+const visitorOf = async (ctx: Context, site: Site): Promise<Visitor | null> => {
+  const session = await site.provider.Session.get(ctx as never)
+  if (session.accountId === undefined || !site.isOpen(session)) {
+    return null
+  }
+  const account = await site.deps.store.accounts.bySub(session.accountId)
+  if (account === null || account.disabledAt !== null) {
+    return null
+  }
+  const request: Request = {
+    params: {},
+    clientId: site.portalClientId,
+    loginAtMs: undefined,
+    account,
+    ...site.provedIn(session),
+    origin: originOf(ctx, site.portalClientId),
+  }
+  const { situation } = await site.decide(request)
+  const { policy } = situation
+  const level = situation.account === null ? 'password' : strongestUsable(policy, situation.account)
+  const params = proofOf(level)
+  const { next } = await site.decide({ ...request, params })
+  return {
+    account,
+    policy,
+    session,
+    sessionUid: session.uid,
+    fresh: next.step === 'done',
+    params: needsNewSignIn(next) ? { ...params, prompt: 'login' } : params,
+  }
+}
+
+/**
+ * Whoever may use a page of their account now. Null: the browser has been sent to sign in, or to
+ * prove what is missing, and comes back to `page`. To be asked again by every form.
+ */
+export const provedPerson = async (
+  ctx: Context,
+  site: Site,
+  page: AccountPage,
+): Promise<ProvedPerson | null> => {
+  const visitor = await visitorOf(ctx, site)
+  if (visitor?.fresh === true) {
+    return visitor
+  }
+  const path = visitor === null ? ACCOUNT_RETURN_PATH : PROOF_RETURN_PATH
+  const more = visitor?.params ?? { max_age: String(FRESH_PROOF_SECONDS) }
+  const redirect_uri = `${site.issuer}${path}`
+  seeOther(ctx, signInRequest(site, ctx.query['lang'], { redirect_uri, state: page, ...more }))
+  return null
+}
+
+const pageOf = ({ query: { state } }: Context): string => (state === 'app' ? PAGES.app : PAGES.keys)
+
+/** Cannot be met: its page has said why, and what is left is the portal. */
+const UNMET = 'unmet_authentication_requirements'
+
+/** Throws for a sign-in of ours that failed; true where it leads to the portal. */
+const endedUnmet = (ctx: Context): boolean => {
+  const { error } = ctx.query
+  if (error !== undefined && error !== UNMET) {
+    throw new AppError('access_denied', `a sign-in of ours ended with ${error}`)
+  }
+  return error === UNMET
+}
+
+const nobody = (ctx: Context): AppError =>
+  new AppError(ctx.get('cookie') === '' ? 'cookies_blocked' : 'session_not_found')
+
+/** `GET /account/signed-in`: now that it is known who it is, their page asks for what it needs. */
+export const returnSignedIn = async (ctx: Context, site: Site): Promise<void> => {
+  const unmet = endedUnmet(ctx)
+  if (!unmet && (await visitorOf(ctx, site)) === null) {
+    throw nobody(ctx)
+  }
+  seeOther(ctx, unmet ? '/' : pageOf(ctx))
+}
+
+/** `GET /account/proved`. Never leads to another proof: no loop. */
+export const returnProved = async (ctx: Context, site: Site): Promise<void> => {
+  const unmet = endedUnmet(ctx)
+  if (!unmet && (await visitorOf(ctx, site))?.fresh !== true) {
+    throw nobody(ctx)
+  }
+  seeOther(ctx, unmet ? '/' : pageOf(ctx))
+}

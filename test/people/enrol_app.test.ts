@@ -1,0 +1,549 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Writable } from 'node:stream'
+import { Secret } from 'otpauth'
+import pino from 'pino'
+import { encode } from 'uqr'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { codeAt } from '../../policies/otp_window.ts'
+import { mergeSessions } from '../../provider/session_factors.ts'
+import type { Browser, View } from '../support/browser.ts'
+import type { RelyingParty } from '../support/relying_party.ts'
+import { MINUTE_MS, PASSWORD, PIN, type School, startSchool } from '../support/school.ts'
+import { acts, enter, errorsOf, formIn, noticesOf, postByHand, reopen } from './acts.ts'
+
+const KEYS = '/account/keys'
+const APP = '/account/keys/app'
+const APP_PIN = '7294'
+const ADD_FORM = `form[action="${APP}"]`
+const CANCEL_FORM = `form[action="${APP}/cancel"]`
+const ACR_OTP = 'urn:vestibule:acr:otp'
+const ESSENTIAL_OTP = JSON.stringify({ id_token: { acr: { essential: true, value: ACR_OTP } } })
+
+let logged = ''
+const log = pino(
+  { level: 'trace' },
+  new Writable({
+    write(chunk, _encoding, done) {
+      logged += String(chunk)
+      done()
+    },
+  }),
+)
+
+let school: School
+let application: RelyingParty
+beforeAll(async () => {
+  school = await startSchool({}, { log })
+  application = await school.application()
+  await school.policies({ student: { otp_keys: { apps: false } }, guardian: { otp: 'off' } })
+})
+afterAll(() => school.stop())
+
+type Wishes = Parameters<School['person']>[0]
+
+const passwordOnly = (more: Wishes = {}) => school.person({ protection: 'none', ...more })
+
+/** Opens the page of keys and proves what is asked on the way. */
+const atKeys = async (
+  { identifier }: { identifier: string },
+  browser: Browser = school.browser(),
+  { pin = PIN }: { pin?: string } = {},
+): Promise<Browser> => {
+  await browser.open(KEYS)
+  if (browser.view.step === 'login') {
+    await browser.submit({ identifier, password: PASSWORD })
+  }
+  if (browser.view.step === 'pin') {
+    await browser.submit({ pin })
+  }
+  expect(browser.view.step).toBe('account_keys')
+  return browser
+}
+
+/** At the page that shows the secret. */
+const atApp = async (who: { identifier: string }, browser?: Browser): Promise<Browser> => {
+  const there = await atKeys(who, browser)
+  await there.submit({}, { form: ADD_FORM })
+  expect(there.view.step).toBe('enrol_app')
+  return there
+}
+
+/** The secret as somebody types it into their app. */
+const secretOn = ({ html }: View): string =>
+  html
+    .querySelectorAll('.secret-group')
+    .map(({ text }) => text)
+    .join('')
+
+const seedOf = (secret: string): Uint8Array => new Uint8Array(Secret.fromBase32(secret).buffer)
+
+/** What the app shows, `steps` codes from now. */
+const codeOf = (secret: string, steps = 0): string =>
+  codeAt({ algorithm: 'SHA1', digits: 6 }, seedOf(secret), Math.floor(Date.now() / 30_000) + steps)
+
+const wrongCodeOf = (secret: string): string => {
+  const right = [-3, -2, -1, 0, 1, 2, 3].map((steps) => codeOf(secret, steps))
+  return ['000001', '000002', '000003', '000004', '000005', '000006', '000007', '000008'].find(
+    (code) => !right.includes(code),
+  ) as string
+}
+
+const filled = (code: string, pin = APP_PIN) => ({ new_pin: pin, confirm_pin: pin, code })
+
+const enrol = async (who: { identifier: string }, browser?: Browser) => {
+  const there = await atApp(who, browser)
+  const secret = secretOn(there.view)
+  await there.submit(filled(codeOf(secret)))
+  expect(there.view.step).toBe('account_keys')
+  return { browser: there, secret }
+}
+
+const appsOf = (sub: string) => school.gateway.core.deps.store.otpKeys.ofPerson(sub)
+
+const addButton = ({ html }: View) => html.querySelector(ADD_FORM)
+
+describe('somebody with a password alone', () => {
+  it('adds an authenticator app to their account', async () => {
+    const who = await passwordOnly({ givenName: 'Léa' })
+    const browser = await atKeys(who)
+    expect(browser.view.url.href).toBe(`${school.issuer}${KEYS}`)
+    expect(browser.view.text).toContain('No OTP key was assigned to you.')
+    await browser.submit({}, { form: ADD_FORM })
+    expect(browser.view.url.href).toBe(`${school.issuer}${APP}`)
+    const secret = secretOn(browser.view)
+    expect(seedOf(secret)).toHaveLength(20)
+    await browser.submit(filled(codeOf(secret)))
+    expect(browser.view.url.href).toBe(`${school.issuer}${KEYS}`)
+    expect(browser.view.text).toContain('Your authenticator app is in service.')
+    const [key, ...others] = await appsOf(who.sub)
+    expect(others).toEqual([])
+    expect(key).toMatchObject({ source: 'app', state: 'in_service', kind: 'totp', digits: 6 })
+    expect(key?.serial).toMatch(/^APP-[2-9A-HJKMNP-Z]{8}$/)
+    expect(browser.view.text).toContain(`No. ${key?.serial}`)
+    expect(await noticesOf(school, who.sub)).toEqual(['key_in_service'])
+    expect((await acts(school, who.sub)).filter((act) => act.startsWith('key_'))).toEqual([
+      'key_app_enrolled',
+    ])
+    await browser.open(KEYS)
+    expect(browser.view.text).not.toContain('Your authenticator app is in service.')
+    expect(browser.view.text).toContain(`No. ${key?.serial}`)
+  })
+
+  it('scans a code that holds the secret, the school and who they are', async () => {
+    const who = await passwordOnly({ identifier: 'scan.me' })
+    const { view } = await atApp(who)
+    const school_ = encodeURIComponent('Collège des Tilleuls')
+    const uri = `otpauth://totp/${school_}:scan.me?issuer=${school_}&secret=${secretOn(view)}&algorithm=SHA1&digits=6&period=30`
+    const { size, data } = encode(uri, { ecc: 'M', border: 4 })
+    const dark = new Set<string>()
+    const path = view.html.querySelector('svg.qr path')?.getAttribute('d') ?? ''
+    for (const [, x, y, run] of path.matchAll(/M(\d+) (\d+)h(\d+)v1h-\3z/g)) {
+      for (let at = 0; at < Number(run); at += 1) {
+        dark.add(`${Number(x) + at},${y}`)
+      }
+    }
+    const expected = data.flatMap((row, y) => row.flatMap((on, x) => (on ? [`${x},${y}`] : [])))
+    expect([...dark].sort()).toEqual(expected.sort())
+    expect(view.html.querySelector('svg.qr')?.getAttribute('viewBox')).toBe(`0 0 ${size} ${size}`)
+  })
+
+  it('signs in by passcode the next time, and only from then on by that app', async () => {
+    const who = await passwordOnly()
+    const { browser, secret } = await enrol(who)
+    // In the sign-in that enrolled it, it proves nothing.
+    await application.start(browser, { claims: ESSENTIAL_OTP })
+    expect(browser.view.step).toBe('unmet')
+    school.later(MINUTE_MS)
+    await browser.open(KEYS)
+    expect(browser.view.step).toBe('account_keys')
+    await reopen(browser)
+    await enter(application, browser, who.identifier, { password: APP_PIN + codeOf(secret) })
+    const { claims } = await application.finish(browser)
+    expect(claims).toMatchObject({ amr: ['pin', 'otp', 'mfa'] })
+    // The code that confirmed it, or one typed before, is used up.
+    await reopen(browser)
+    await enter(application, browser, who.identifier, { password: APP_PIN + codeOf(secret) })
+    expect(browser.view.step).toBe('login')
+  })
+
+  it('cannot sign in with the code that confirmed the app', async () => {
+    const who = await passwordOnly()
+    const { browser, secret } = await enrol(who)
+    await reopen(browser)
+    await enter(application, browser, who.identifier, { password: APP_PIN + codeOf(secret) })
+    expect(browser.view.step).toBe('login')
+  })
+
+  it('reads everything in French where they read French', async () => {
+    const who = await passwordOnly()
+    const browser = school.browser({ language: 'fr' })
+    await atApp(who, browser)
+    expect(browser.view.html.querySelector('html')?.getAttribute('lang')).toBe('fr')
+    await browser.open(`${APP}?lang=en`)
+    expect(browser.view.html.querySelector('html')?.getAttribute('lang')).toBe('en')
+  })
+})
+
+describe('a fresh proof', () => {
+  it('is not asked within five minutes, and is asked after them', async () => {
+    const who = await passwordOnly()
+    const browser = await atKeys(who)
+    school.later(4 * MINUTE_MS)
+    await browser.open(KEYS)
+    expect(browser.view.step).toBe('account_keys')
+    school.later(2 * MINUTE_MS)
+    await browser.open(KEYS)
+    expect(browser.view.step).toBe('login')
+    await browser.submit({ identifier: who.identifier, password: PASSWORD })
+    expect(browser.view.step).toBe('account_keys')
+  })
+
+  it('is asked before each form too; what was begun waits for it', async () => {
+    const who = await passwordOnly()
+    const browser = await atApp(who)
+    const secret = secretOn(browser.view)
+    school.later(6 * MINUTE_MS)
+    await browser.submit(filled(codeOf(secret)))
+    expect(browser.view.step).toBe('login')
+    expect(await appsOf(who.sub)).toEqual([])
+    await browser.submit({ identifier: who.identifier, password: PASSWORD })
+    expect(browser.view.step).toBe('enrol_app')
+    expect(secretOn(browser.view)).toBe(secret)
+    await browser.submit(filled(codeOf(secret)))
+    expect(await appsOf(who.sub)).toHaveLength(1)
+  })
+
+  it('is the PIN where the account has one, also on a recognised device', async () => {
+    const who = await school.person({ pin: PIN })
+    const browser = school.browser()
+    await enter(application, browser, who.identifier)
+    await browser.submit({ pin: PIN, remember_device: 'yes', device_name: 'Room 201' })
+    await reopen(browser)
+    await enter(application, browser, who.identifier)
+    expect(browser.view.step).toBe('callback')
+    await browser.open(KEYS)
+    expect(browser.view.step).toBe('pin')
+    expect(browser.view.text).toContain('Collège des Tilleuls asks for your PIN code.')
+    await browser.submit({ pin: PIN })
+    expect(browser.view.step).toBe('account_keys')
+  })
+
+  it('is the PIN even where somebody arrives with a new sign-in', async () => {
+    const who = await school.person({ pin: PIN })
+    const browser = school.browser()
+    await enter(application, browser, who.identifier)
+    await browser.submit({ pin: PIN, remember_device: 'yes', device_name: 'Room 201' })
+    await reopen(browser)
+    await browser.open(KEYS)
+    await browser.submit({ identifier: who.identifier, password: PASSWORD })
+    expect(browser.view.step).toBe('pin')
+  })
+
+  it('is the passcode where a key is in service: neither password nor PIN will do', async () => {
+    const who = await school.person({ pin: PIN })
+    const { browser, secret } = await enrol(who)
+    await reopen(browser)
+    school.later(MINUTE_MS)
+    await enter(application, browser, who.identifier)
+    await browser.submit({ pin: PIN })
+    expect(browser.view.step).toBe('callback')
+    await browser.open(KEYS)
+    expect(browser.view.step).toBe('otp')
+    await browser.submit({ passcode: APP_PIN + codeOf(secret) })
+    expect(browser.view.step).toBe('account_keys')
+  })
+
+  it('that a blocked PIN makes impossible is refused with its reason, and leads to the portal', async () => {
+    const who = await school.person({ pin: PIN })
+    const browser = school.browser()
+    await enter(application, browser, who.identifier)
+    await browser.submit({ pin: PIN, remember_device: 'yes', device_name: 'Room 201' })
+    await school.gateway.core.deps.store.accounts.setPinBlocked(who.sub, Date.now())
+    await browser.open('/')
+    expect(browser.view.step).toBe('portal')
+    school.later(6 * MINUTE_MS)
+    await browser.open(KEYS)
+    await browser.submit({ identifier: who.identifier, password: PASSWORD })
+    expect(browser.view.step).toBe('unmet')
+    expect(browser.view.text).toContain('yours is blocked')
+    await browser.submit({})
+    expect(browser.view.step).toBe('portal')
+    await browser.open(KEYS)
+    expect(browser.view.step).toBe('unmet')
+  })
+
+  it('by a PIN that was defined again in this sign-in is asked for in a new one', async () => {
+    const who = await school.person({ pin: PIN, pinOrigin: 'generated' })
+    const browser = school.browser()
+    await enter(application, browser, who.identifier)
+    await browser.submit({ pin: PIN })
+    expect(browser.view.step).toBe('define_pin')
+    await browser.submit({ define_pin: 'yes', new_pin: '9160', confirm_pin: '9160' })
+    while (browser.view.step === 'device') {
+      await browser.submit({})
+    }
+    await atKeys(who, browser, { pin: '9160' })
+  })
+
+  it.each(['/account/signed-in', '/account/proved'])(
+    'shows a page, not a loop, where it comes back to nobody at %s',
+    async (path) => {
+      for (const query of ['?code=x', '', '?error=access_denied', '?error=a&error=b']) {
+        const browser = school.browser()
+        await browser.open(`${path}${query}`)
+        expect(browser.view.step).toBe('error')
+        expect(browser.view.status).toBeLessThan(500)
+      }
+    },
+  )
+
+  it('shows a page, not a loop, where it comes back without the proof', async () => {
+    const who = await passwordOnly()
+    const browser = await atKeys(who)
+    school.later(6 * MINUTE_MS)
+    await browser.open('/account/proved?code=x&state=keys')
+    expect(browser.view.step).toBe('error')
+  })
+
+  it('leads nowhere else than to the pages of the account', async () => {
+    const browser = await atKeys(await passwordOnly())
+    await browser.open('/account/proved?state=https://thief.example/')
+    expect(browser.view.url.href).toBe(`${school.issuer}${KEYS}`)
+  })
+})
+
+describe('where apps are not offered', () => {
+  it.each(['student', 'guardian'] as const)(
+    'a %s sees no way to one and cannot force it',
+    async (userType) => {
+      const token = formIn(await teacherAtKeys()).csrf
+      const browser = await atKeys(await passwordOnly({ userType }))
+      expect(addButton(browser.view)).toBeNull()
+      await browser.post(APP, { csrf: token })
+      expect(browser.view).toMatchObject({ step: 'error', status: 403 })
+    },
+  )
+
+  it('what was begun before the policy changed is refused', async () => {
+    const who = await passwordOnly({ userType: 'staff' })
+    const browser = await atApp(who)
+    const secret = secretOn(browser.view)
+    await school.policies({ staff: { otp_keys: { apps: false } } })
+    await browser.submit(filled(codeOf(secret)))
+    expect(browser.view).toMatchObject({ step: 'error', status: 404 })
+    await school.policies({ staff: {} })
+    const keys = await atKeys(who, browser)
+    await school.policies({ staff: { otp_keys: { apps: false } } })
+    await keys.submit({}, { form: ADD_FORM })
+    expect(keys.view).toMatchObject({ step: 'error', status: 404 })
+    await school.policies({ staff: {} })
+    expect(await appsOf(who.sub)).toEqual([])
+  })
+
+  const teacherAtKeys = async (): Promise<View> => (await atKeys(await passwordOnly())).view
+
+  it('nobody has more than five', async () => {
+    const who = await passwordOnly()
+    const browser = school.browser()
+    for (let app = 0; app < 5; app += 1) {
+      await enrol(who, browser)
+    }
+    expect(await appsOf(who.sub)).toHaveLength(5)
+    expect(addButton(browser.view)).toBeNull()
+  })
+})
+
+describe('the form', () => {
+  it('says that the code is wrong, and forgets the secret after ten of them', async () => {
+    const who = await passwordOnly()
+    const browser = await atApp(who)
+    const secret = secretOn(browser.view)
+    await browser.submit(filled(wrongCodeOf(secret)))
+    expect(browser.view).toMatchObject({ step: 'enrol_app', status: 200 })
+    expect(errorsOf(browser.view)[0]).toContain('This is not the code that the app shows now.')
+    expect(secretOn(browser.view)).toBe(secret)
+    for (let wrong = 2; wrong <= 10; wrong += 1) {
+      expect(browser.view.step).toBe('enrol_app')
+      await browser.submit(filled(wrongCodeOf(secret)))
+    }
+    expect(browser.view.step).toBe('account_keys')
+    await browser.submit({}, { form: ADD_FORM })
+    expect(secretOn(browser.view)).not.toBe(secret)
+    expect(errorsOf(browser.view)).toEqual([])
+    expect(await appsOf(who.sub)).toEqual([])
+    expect((await acts(school, who.sub)).filter((act) => act === 'key_app_enrolled')).toHaveLength(
+      10,
+    )
+  })
+
+  it.each([
+    [{ new_pin: '7777', confirm_pin: '7777' }, 'the same digits come again and again'],
+    [{ new_pin: '7294', confirm_pin: '7295' }, 'The two codes are not the same.'],
+    [{ new_pin: '72945', confirm_pin: '72945' }, 'Type 4 digits'],
+    [{ new_pin: '', confirm_pin: '7294' }, 'Type a new PIN code.'],
+  ])('refuses the PIN of %j and says why', async (pins, words) => {
+    const who = await passwordOnly()
+    const browser = await atApp(who)
+    const secret = secretOn(browser.view)
+    await browser.submit({ ...pins, code: codeOf(secret) })
+    expect(errorsOf(browser.view).join()).toContain(words)
+    expect(browser.view.html.querySelectorAll('input[value="7294"]')).toEqual([])
+    expect(await appsOf(who.sub)).toEqual([])
+    await browser.submit(filled(codeOf(secret)))
+    expect(await appsOf(who.sub)).toHaveLength(1)
+  })
+
+  it('takes codes and PINs with the spaces that apps put into them', async () => {
+    const who = await passwordOnly()
+    const browser = await atApp(who)
+    const code = codeOf(secretOn(browser.view))
+    await browser.submit(filled(`${code.slice(0, 3)} ${code.slice(3)}`, '72 94'))
+    expect(await appsOf(who.sub)).toHaveLength(1)
+  })
+
+  it('sent twice adds one key, whichever comes first and however late', async () => {
+    const who = await passwordOnly()
+    const browser = await atApp(who)
+    const typed = filled(codeOf(secretOn(browser.view)))
+    const answers = await Promise.all([1, 2, 3, 4].map(() => postByHand(browser, typed)))
+    for (const { status, headers } of answers) {
+      expect([status, headers.get('location')]).toEqual([303, KEYS])
+    }
+    expect((await postByHand(browser, typed)).headers.get('location')).toBe(KEYS)
+    expect(await appsOf(who.sub)).toHaveLength(1)
+    expect(await noticesOf(school, who.sub)).toEqual(['key_in_service'])
+  })
+
+  it('to begin, pressed in two tabs, shows one secret', async () => {
+    const who = await passwordOnly()
+    const browser = await atKeys(who)
+    const other = await browser.copy()
+    await other.open(KEYS)
+    await browser.submit({}, { form: ADD_FORM })
+    await other.submit({}, { form: ADD_FORM })
+    expect(secretOn(other.view)).toBe(secretOn(browser.view))
+  })
+
+  it('given up leaves nothing behind', async () => {
+    const who = await passwordOnly()
+    const browser = await atApp(who)
+    const secret = secretOn(browser.view)
+    const confirmed = await browser.copy()
+    await confirmed.open(APP)
+    await browser.submit({}, { form: CANCEL_FORM })
+    expect(browser.view.step).toBe('account_keys')
+    await confirmed.submit(filled(codeOf(secret)))
+    expect(await appsOf(who.sub)).toEqual([])
+    await browser.open(APP)
+    expect(browser.view.step).toBe('account_keys')
+    await browser.submit({}, { form: ADD_FORM })
+    expect(secretOn(browser.view)).not.toBe(secret)
+  })
+
+  it('is too late after a quarter of an hour', async () => {
+    const who = await passwordOnly()
+    const browser = await atApp(who)
+    const secret = secretOn(browser.view)
+    school.later(4 * MINUTE_MS)
+    for (let proved = 0; proved < 3; proved += 1) {
+      school.later(4 * MINUTE_MS)
+      await browser.open(APP)
+      if (browser.view.step === 'login') {
+        await browser.submit({ identifier: who.identifier, password: PASSWORD })
+      }
+    }
+    expect(browser.view.step).toBe('account_keys')
+    expect(browser.view.text).not.toContain(secret)
+  })
+
+  it.each([
+    ['another token', { csrf: 'x' }, {}],
+    ['another site', {}, { 'sec-fetch-site': 'cross-site' }],
+  ])('is refused with %s, and leads back to its page', async (_, fields, headers) => {
+    const who = await passwordOnly()
+    const browser = await atApp(who)
+    const { action, csrf } = formIn(browser.view)
+    const typed = filled(codeOf(secretOn(browser.view)))
+    await browser.post(action, { csrf, ...typed, ...fields }, headers as Record<string, string>)
+    expect(browser.view).toMatchObject({ step: 'error', status: 403 })
+    expect(browser.view.html.querySelector(`main a[href="${APP}"]`)).not.toBeNull()
+    expect(await appsOf(who.sub)).toEqual([])
+  })
+})
+
+describe('the secret', () => {
+  /** Whatever spelling of it lies in the data folder, the pages to come or the log. */
+  const spellings = (secret: string): Buffer[] => {
+    const seed = Buffer.from(seedOf(secret))
+    return [
+      seed,
+      ...[secret, seed.toString('hex'), seed.toString('base64url'), seed.toString('base64')].map(
+        (text) => Buffer.from(text),
+      ),
+    ]
+  }
+
+  const leaksIn = (bytes: Buffer, secret: string): number =>
+    spellings(secret).filter((spelling) => bytes.includes(spelling)).length
+
+  const filesOf = (folder: string): Buffer[] =>
+    readdirSync(folder, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map(({ parentPath, name }) => readFileSync(join(parentPath, name)))
+
+  it('is in no file and no log, and on no page once the app is in service', async () => {
+    const who = await passwordOnly()
+    const browser = await atApp(who)
+    const secret = secretOn(browser.view)
+    expect(leaksIn(Buffer.from(browser.view.text), secret)).toBe(1)
+    expect(browser.view.url.href).not.toContain(secret)
+    expect(browser.view.html.querySelectorAll('input').join()).not.toContain(secret)
+    const during = filesOf(school.dataFolder)
+    await browser.submit(filled(wrongCodeOf(secret)))
+    await browser.submit(filled(codeOf(secret)))
+    expect(leaksIn(Buffer.from(browser.view.text), secret)).toBe(0)
+    await browser.open(APP)
+    expect(browser.view.step).toBe('account_keys')
+    expect(leaksIn(Buffer.from(browser.view.text), secret)).toBe(0)
+    const files = [...during, ...filesOf(school.dataFolder)]
+    const [{ serial = '' } = {}] = await appsOf(who.sub)
+    expect(files.some((file) => file.includes(serial))).toBe(true)
+    expect(files.map((file) => leaksIn(file, secret)).filter(Boolean)).toEqual([])
+    expect(logged).toContain('ready')
+    expect(leaksIn(Buffer.from(logged), secret)).toBe(0)
+  })
+
+  it('is not shown to somebody else who signs in on the same browser', async () => {
+    const browser = await atApp(await passwordOnly())
+    const secret = secretOn(browser.view)
+    const other = await passwordOnly()
+    school.later(6 * MINUTE_MS)
+    await browser.open(APP)
+    await browser.submit({ identifier: other.identifier, password: PASSWORD })
+    while (browser.view.step === 'continue') {
+      await browser.submit({})
+    }
+    await atKeys(other, browser)
+    await browser.open(APP)
+    expect(browser.view.step).toBe('account_keys')
+    expect(browser.view.text).not.toContain(secret)
+  })
+})
+
+describe('a session written by two requests at once', () => {
+  const session = (revision?: number, kept: object = { step: 'none' }) => ({
+    accountId: 'sub',
+    factors: { sub: 'sub', proofs: {} },
+    ...(revision === undefined ? {} : { enrolment: { sub: 'sub', revision, kept } }),
+  })
+  const begun = session(1, { step: 'under_way' })
+
+  it.each([
+    ['a request that began before it', begun, session(), begun],
+    ['one that carries an older state', session(2), begun, session(2)],
+    ['nothing: the newer one is kept', begun, session(2), session(2)],
+  ])('loses no enrolment, and brings none back, to %s', (_, stored, incoming, kept) => {
+    expect(mergeSessions(stored, incoming)['enrolment']).toEqual(kept.enrolment)
+  })
+})
