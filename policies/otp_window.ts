@@ -55,14 +55,20 @@ export type CodeReading =
   | { readonly kind: 'first_of_two'; readonly step: number }
   | { readonly kind: 'none' }
 
+const secretOf = (seed: Uint8Array): Secret => new Secret({ buffer: new Uint8Array(seed).buffer })
+
+const codeOf = (
+  { algorithm, digits }: Pick<KeyFace, 'algorithm' | 'digits'>,
+  secret: Secret,
+  counter: number,
+): string => HOTP.generate({ secret, algorithm, digits, counter })
+
 /** The code of one step or counter. RFC 4226 §5.3; RFC 6238 §4.2. */
 export const codeAt = (
-  { algorithm, digits }: Pick<KeyFace, 'algorithm' | 'digits'>,
+  face: Pick<KeyFace, 'algorithm' | 'digits'>,
   seed: Uint8Array,
   step: number,
-): string => HOTP.generate({ secret: secretOf(seed), algorithm, digits, counter: step })
-
-const secretOf = (seed: Uint8Array): Secret => new Secret({ buffer: new Uint8Array(seed).buffer })
+): string => codeOf(face, secretOf(seed), step)
 
 /** Of a new key, whose clock may be anything within half a code. */
 export const newClock = (periodSeconds: number, nowMs: number): KeyClock => ({
@@ -103,14 +109,11 @@ const clockAfter = ({ clock, periodSeconds }: KeyFace, step: number, nowMs: numb
 }
 
 interface Window {
-  /** Every step looked at, the near ones first. */
-  readonly steps: readonly number[]
+  readonly first: number
+  readonly last: number
   readonly isNear: (step: number) => boolean
   readonly isSecond: (step: number) => boolean
 }
-
-const range = (from: number, to: number): number[] =>
-  Array.from({ length: Math.max(0, to - from + 1) }, (_, index) => from + index)
 
 const totpWindow = (key: KeyFace, nowMs: number, nearSteps: number): Window => {
   const periodMs = key.periodSeconds * 1000
@@ -119,7 +122,8 @@ const totpWindow = (key: KeyFace, nowMs: number, nearSteps: number): Window => {
   const ahead = (step: number, atMs: number): number => step - Math.floor(atMs / periodMs)
   const { firstOfTwo } = key
   return {
-    steps: range(here - reach, here + reach),
+    first: here - reach,
+    last: here + reach,
     isNear: (step) => Math.abs(step - here) <= nearSteps,
     isSecond: (step) =>
       firstOfTwo !== null &&
@@ -130,8 +134,9 @@ const totpWindow = (key: KeyFace, nowMs: number, nearSteps: number): Window => {
 }
 
 const hotpWindow = ({ next, firstOfTwo }: KeyFace): Window => ({
+  first: next,
   // The second code may be the one after the last that may be the first.
-  steps: [...range(next, next + RESYNC_LOOK_AHEAD), ...(firstOfTwo ? [firstOfTwo.step + 1] : [])],
+  last: Math.max(next + RESYNC_LOOK_AHEAD, (firstOfTwo?.step ?? 0) + 1),
   isNear: (step) => step <= next + LOOK_AHEAD,
   isSecond: (step) => firstOfTwo !== null && step === firstOfTwo.step + 1,
 })
@@ -141,8 +146,11 @@ const sameDigits = (a: string, b: string): boolean => {
   return left.length === right.length && timingSafeEqual(left, right)
 }
 
+/** Codes computed for one reading, of whatever kind of key: as many as the widest window has. */
+const CODES_COMPUTED = RESYNC_LOOK_AHEAD + 2
+
 /**
- * What a code is, right now. All steps of the window are computed whatever the code, so that the
+ * What a code is, right now. As many codes are computed whatever the key and the code, so that the
  * work tells nothing; those before `next` never count. The caller claims `step` before it acts.
  */
 export const readCode = (
@@ -153,7 +161,11 @@ export const readCode = (
   nearSteps: number = NEAR_STEPS,
 ): CodeReading => {
   const window = key.kind === 'totp' ? totpWindow(key, nowMs, nearSteps) : hotpWindow(key)
-  const right = window.steps.filter((step) => sameDigits(codeAt(key, seed, step), code))
+  const secret = secretOf(seed)
+  const computed = Array.from({ length: CODES_COMPUTED }, (_, nth) => window.first + nth)
+  const right = computed
+    .filter((step) => sameDigits(codeOf(key, secret, step), code))
+    .filter((step) => step <= window.last)
   const fresh = right.filter((step) => step >= key.next && step !== key.firstOfTwo?.step)
   const good = fresh.find(window.isNear) ?? fresh.find(window.isSecond)
   if (good !== undefined) {

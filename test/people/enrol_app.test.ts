@@ -76,6 +76,9 @@ const secretOn = ({ html }: View): string =>
     .map(({ text }) => text)
     .join('')
 
+/** A page's words without the spaces and the groups that they stand in. */
+const readOn = ({ html }: View): string => html.text.replaceAll(/\s/g, '')
+
 const seedOf = (secret: string): Uint8Array => new Uint8Array(Secret.fromBase32(secret).buffer)
 
 /** What the app shows, `steps` codes from now. */
@@ -317,11 +320,17 @@ describe('where apps are not offered', () => {
   it.each(['student', 'guardian'] as const)(
     'a %s sees no way to one and cannot force it',
     async (userType) => {
-      const token = formIn(await teacherAtKeys()).csrf
-      const browser = await atKeys(await passwordOnly({ userType }))
+      const { sub, identifier } = await passwordOnly({ userType })
+      const browser = await atKeys({ identifier })
       expect(addButton(browser.view)).toBeNull()
-      await browser.post(APP, { csrf: token })
-      expect(browser.view).toMatchObject({ step: 'error', status: 403 })
+      // As somebody would post it who has found out how the token is made.
+      const { deps, opened } = school.gateway.core
+      const [session] = await opened.op.listSessions(sub)
+      const csrf = deps.digest('csrf', `${session?.uid}:enrol_app`)
+      await browser.post(APP, { csrf })
+      expect(browser.view).toMatchObject({ step: 'error', status: 404 })
+      await browser.open(APP)
+      expect(browser.view.step).toBe('account_keys')
     },
   )
 
@@ -340,8 +349,6 @@ describe('where apps are not offered', () => {
     await school.policies({ staff: {} })
     expect(await appsOf(who.sub)).toEqual([])
   })
-
-  const teacherAtKeys = async (): Promise<View> => (await atKeys(await passwordOnly())).view
 
   it('nobody has more than five', async () => {
     const who = await passwordOnly()
@@ -454,7 +461,7 @@ describe('the form', () => {
       }
     }
     expect(browser.view.step).toBe('account_keys')
-    expect(browser.view.text).not.toContain(secret)
+    expect(readOn(browser.view)).not.toContain(secret)
   })
 
   it.each([
@@ -496,16 +503,16 @@ describe('the secret', () => {
     const who = await passwordOnly()
     const browser = await atApp(who)
     const secret = secretOn(browser.view)
-    expect(leaksIn(Buffer.from(browser.view.text), secret)).toBe(1)
+    expect(readOn(browser.view)).toContain(secret)
     expect(browser.view.url.href).not.toContain(secret)
     expect(browser.view.html.querySelectorAll('input').join()).not.toContain(secret)
     const during = filesOf(school.dataFolder)
     await browser.submit(filled(wrongCodeOf(secret)))
     await browser.submit(filled(codeOf(secret)))
-    expect(leaksIn(Buffer.from(browser.view.text), secret)).toBe(0)
+    expect(readOn(browser.view)).not.toContain(secret)
     await browser.open(APP)
     expect(browser.view.step).toBe('account_keys')
-    expect(leaksIn(Buffer.from(browser.view.text), secret)).toBe(0)
+    expect(readOn(browser.view)).not.toContain(secret)
     const files = [...during, ...filesOf(school.dataFolder)]
     const [{ serial = '' } = {}] = await appsOf(who.sub)
     expect(files.some((file) => file.includes(serial))).toBe(true)
@@ -521,13 +528,12 @@ describe('the secret', () => {
     school.later(6 * MINUTE_MS)
     await browser.open(APP)
     await browser.submit({ identifier: other.identifier, password: PASSWORD })
-    while (browser.view.step === 'continue') {
-      await browser.submit({})
-    }
+    expect(browser.view.step).toBe('continue')
+    await browser.submit({ logout: 'yes' })
     await atKeys(other, browser)
     await browser.open(APP)
     expect(browser.view.step).toBe('account_keys')
-    expect(browser.view.text).not.toContain(secret)
+    expect(readOn(browser.view)).not.toContain(secret)
   })
 })
 

@@ -20,7 +20,7 @@ import { acts, enter, errorsOf, isSentBack, noticesOf, postByHand, reopen } from
 const REFUSED =
   'We could not sign you in. Check your identifier and your password or passcode. After several tries, wait a few minutes, or ask your school.'
 const NOT_ACCEPTED =
-  'Not accepted, or already used: wait for the next code, then try again. After several tries, wait a few minutes, or ask your school.'
+  'Not accepted, or already used: wait for the next code. After several tries, wait a few minutes.'
 const ACR_OTP = 'urn:vestibule:acr:otp'
 
 let school: School
