@@ -5,6 +5,18 @@ import { loadSettings, processEnvironment } from '../provider/settings.ts'
 import { auditList } from './audit.ts'
 import { type Command, type Core, EXIT, type Exit, readArguments, UsageError } from './command.ts'
 import { type CommandRun, recordRun } from './command_run.ts'
+import { keysList, keysShow } from './keys.ts'
+import { keysResync, keysTest } from './keys_codes.ts'
+import {
+  keysAssign,
+  keysLend,
+  keysLost,
+  keysReopen,
+  keysResetPin,
+  keysUnblock,
+  keysWithdraw,
+} from './keys_desk.ts'
+import { keysImport } from './keys_import.ts'
 import { createOutput, type Output, printable, table } from './output.ts'
 import {
   peopleDevices,
@@ -25,6 +37,18 @@ const COMMANDS: readonly Command[] = [
   peopleResetPin,
   peopleDisable,
   peopleEnable,
+  keysImport,
+  keysList,
+  keysShow,
+  keysAssign,
+  keysLend,
+  keysWithdraw,
+  keysLost,
+  keysUnblock,
+  keysReopen,
+  keysResetPin,
+  keysTest,
+  keysResync,
   policyExport,
   policyCheck,
   policyApply,

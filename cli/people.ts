@@ -1,4 +1,4 @@
-import { type Account, fullName, identifierKey, pinState } from '../accounts/account.ts'
+import { type Account, fullName, pinState } from '../accounts/account.ts'
 import {
   type AdministerResult,
   disable,
@@ -8,71 +8,15 @@ import {
 } from '../accounts/administer.ts'
 import { isLapsed, passwordState } from '../policies/password_age.ts'
 import { effectiveProtection, type Policy } from '../policies/policy.ts'
-import {
-  type Command,
-  type Context,
-  type Core,
-  EXIT,
-  type Exit,
-  text,
-  UsageError,
-  type Values,
-} from './command.ts'
+import { type Command, type Context, EXIT, type Exit } from './command.ts'
 import { table, time } from './output.ts'
-
-const WHO = 'IDENTIFIER | --sub SUB | --external-id ID'
-const WHO_OPTIONS = { sub: { type: 'string' }, 'external-id': { type: 'string' } } as const
-
-type Person = { readonly account: Account; readonly core: Core }
-
-/** How a person can be named on the command line. */
-const FINDERS: readonly {
-  named: (values: Values, positionals: readonly string[]) => string | undefined
-  find: (core: Core, value: string) => Promise<Account | null>
-  word: string
-}[] = [
-  {
-    word: 'identifier',
-    named: (_, [identifier]) => identifier,
-    find: ({ deps }, value) => deps.store.accounts.byIdentifier(identifierKey(value)),
-  },
-  {
-    word: 'sub',
-    named: (values) => text(values, 'sub'),
-    find: ({ deps }, value) => deps.store.accounts.bySub(value),
-  },
-  {
-    word: 'external id',
-    named: (values) => text(values, 'external-id'),
-    find: ({ deps }, value) => deps.store.accounts.byExternalId(value),
-  },
-]
-
-const findPerson = async (context: Context): Promise<Person | null> => {
-  const { values, positionals, out } = context
-  const given = FINDERS.flatMap(({ named, find, word }) => {
-    const value = named(values, positionals)
-    return value === undefined ? [] : [{ value, find, word }]
-  })
-  const [only, ...others] = given
-  if (only === undefined || others.length > 0) {
-    throw new UsageError('Name one person: by identifier, --sub or --external-id')
-  }
-  const core = await context.core()
-  const account = await only.find(core, only.value)
-  if (account === null) {
-    out.problem({ where: `${only.word} "${only.value}"`, message: 'nobody has it' })
-    return null
-  }
-  context.concerns(account.sub)
-  return { account, core }
-}
+import { findPerson, type Person, WHO, WHO_OPTIONS } from './person.ts'
 
 /** A command about one person. */
 const about =
   (act: (context: Context, person: Person) => Promise<Exit>) =>
   async (context: Context): Promise<Exit> => {
-    const person = await findPerson(context)
+    const person = await findPerson(context, context.positionals[0])
     return person === null ? EXIT.refused : act(context, person)
   }
 

@@ -1,4 +1,6 @@
 import { applyPolicies, type PolicyChange } from '../accounts/apply_policies.ts'
+import type { Deps } from '../accounts/ports.ts'
+import { typesWithKeys } from '../accounts/types_with_keys.ts'
 import type { PolicySet } from '../policies/policy.ts'
 import { USER_TYPES, type UserType } from '../policies/user_type.ts'
 import { type Command, type Context, EXIT, type Exit, text } from './command.ts'
@@ -18,12 +20,20 @@ const read = ({ positionals, out, cwd }: Context): Partial<PolicySet> | null => 
   return null
 }
 
-/** Advice, each once, with the types that it concerns. */
-const advise = (out: Output, policies: Partial<PolicySet>): Record<string, string[]> => {
+/**
+ * Advice, each once, with the types that it concerns. `withKeys`: those that have OTP keys, null
+ * where nobody can tell.
+ */
+const advise = (
+  out: Output,
+  policies: Partial<PolicySet>,
+  withKeys: ReadonlySet<UserType> | null,
+): Record<string, string[]> => {
   const typesOf = new Map<Advice, UserType[]>()
   for (const type of USER_TYPES) {
     const policy = policies[type]
-    for (const advice of policy === undefined ? [] : adviceFor(policy)) {
+    const hasKeys = withKeys?.has(type) ?? null
+    for (const advice of policy === undefined ? [] : adviceFor(policy, { hasKeys })) {
       typesOf.set(advice, [...(typesOf.get(advice) ?? []), type])
     }
   }
@@ -37,6 +47,13 @@ const advise = (out: Output, policies: Partial<PolicySet>): Record<string, strin
   }
   return Object.fromEntries([...typesOf].map(([{ text: words }, types]) => [words, types]))
 }
+
+/** Of the types that need an OTP key to sign in, those that have any. */
+const keysFor = (deps: Deps, policies: Partial<PolicySet>): Promise<Set<UserType>> =>
+  typesWithKeys(
+    deps,
+    USER_TYPES.filter((type) => policies[type]?.otp === 'required'),
+  )
 
 const value = (one: unknown): string => (one === undefined ? 'not set' : JSON.stringify(one))
 
@@ -56,7 +73,7 @@ const check = async (context: Context): Promise<Exit> => {
   if (policies === null) {
     return EXIT.refused
   }
-  const advice = advise(context.out, policies)
+  const advice = advise(context.out, policies, null)
   const types = Object.keys(policies)
   context.out.line(`Good: policies for ${types.join(', ') || 'nobody'}`)
   context.out.data({ ok: true, user_types: types, advice })
@@ -74,7 +91,7 @@ const apply = async (context: Context): Promise<Exit> => {
   const why = text(values, 'why') ?? ''
   const changes = await applyPolicies(deps, policies, { by, why, dryRun })
   changes.map(changeLine).forEach(out.line)
-  const advice = changes.length === 0 ? {} : advise(out, policies)
+  const advice = changes.length === 0 ? {} : advise(out, policies, await keysFor(deps, policies))
   if (changes.length === 0) {
     out.line('Nothing to do: these policies are in force already')
   } else {

@@ -29,15 +29,29 @@ export const POLICY_COMMENTS: Readonly<Record<string, string>> = {
     'Expiry after max_lifetime_days. NIST, ANSSI and OWASP advise against it.',
   'passwords.temporary_lifetime_days':
     'Initial and temporary passwords nobody used end after this.',
-  otp: 'OTP passcode: off, allowed, required. No key can be registered yet: required lets nobody in.',
+  otp: 'OTP passcode: off, allowed, required. required: whoever has no key cannot sign in.',
+  otp_keys: 'OTP keys, and authenticator apps.',
+  'otp_keys.first_use':
+    'Asked beside the first code: code_and_password (where there is a password), or code alone.',
+  'otp_keys.first_use_days':
+    '1 to 90 days from being assigned; afterwards an administrator reopens the activation.',
+  'otp_keys.pin_length':
+    '4 to 8 digits of the PIN typed before the code. 4 are enough: the code changes each time.',
+  'otp_keys.apps': 'People may enrol an authenticator app, with a PIN of its own.',
   sessions: 'How long somebody stays signed in.',
   'sessions.absolute_hours': 'From the first proof, 1 to 24; nothing extends it.',
   'sessions.idle_minutes': 'Without activity, 5 to 720.',
   'sessions.idle_minutes_shared': 'The same on shared_networks.',
 }
 
+/** What is known of the people of a type; null: nobody could be asked. */
+export interface Surroundings {
+  /** Somebody has an OTP key in service, or one that awaits its first use. */
+  readonly hasKeys: boolean | null
+}
+
 export interface Advice {
-  readonly applies: (policy: Policy) => boolean
+  readonly applies: (policy: Policy, surroundings: Surroundings) => boolean
   readonly text: string
   /** It locks people out: nobody is to overlook it. */
   readonly loud?: true
@@ -46,9 +60,17 @@ export interface Advice {
 /** What is allowed, and advised against. */
 const ADVICE: readonly Advice[] = [
   {
-    applies: ({ otp }) => otp === 'required',
-    text: 'otp: required: no OTP key can be registered yet: nobody of this type could sign in',
+    applies: ({ otp }, { hasKeys }) => otp === 'required' && hasKeys === false,
+    text: 'otp: required: nobody of this type has an OTP key: nobody could sign in',
     loud: true,
+  },
+  {
+    applies: ({ otp }, { hasKeys }) => otp === 'required' && hasKeys !== false,
+    text: 'otp: required: whoever of this type has no OTP key cannot sign in',
+  },
+  {
+    applies: ({ otp, otp_keys }) => otp !== 'off' && otp_keys.first_use === 'code',
+    text: 'otp_keys.first_use: code: whoever finds an assigned key can take it into use',
   },
   {
     applies: ({ pin }) => pin.tries > 3,
@@ -69,5 +91,5 @@ const ADVICE: readonly Advice[] = [
   },
 ]
 
-export const adviceFor = (policy: Policy): Advice[] =>
-  ADVICE.filter(({ applies }) => applies(policy))
+export const adviceFor = (policy: Policy, surroundings: Surroundings): Advice[] =>
+  ADVICE.filter(({ applies }) => applies(policy, surroundings))

@@ -5,6 +5,9 @@ import { join, resolve } from 'node:path'
 import { parse, parseDocument } from 'yaml'
 import { ROOT } from './child.ts'
 import { freePort } from './free_port.ts'
+import type { PlayedKey } from './key_pages.ts'
+import { sampleKeys } from './sample_keys.ts'
+import { samplePeople } from './sample_people.ts'
 import type { WorkspaceOptions } from './workspace.ts'
 
 const TEMPLATE = new URL('vestibule.yaml', import.meta.url)
@@ -64,11 +67,17 @@ export async function prepareDemo(env: Environment): Promise<DemoSettings> {
       scope: application.scope,
       // Cookies know no ports, and all of them are on one host.
       sessionCookie: index === 0 ? 'workspace_session' : `${application.client_id}_session`,
+      ...(index === 0 ? { keys: playedKeys() } : {}),
     }),
   )
   const config = join(data, 'vestibule.yaml')
   writePrivately(config, gatewaySettings(template, { issuer, listen, data, workspaces }))
   return { issuer, listen, data, config, secrets, workspaces }
+}
+
+function playedKeys(): PlayedKey[] {
+  const names = new Map(samplePeople().map(({ identifier, name }) => [identifier, name]))
+  return sampleKeys().map((key) => ({ ...key, holder: names.get(key.identifier) ?? '' }))
 }
 
 async function freePorts(count: number, first: number, gatewayPort: number): Promise<number[]> {

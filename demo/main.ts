@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto'
-import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 import { type Child, startChild } from './child.ts'
 import { type DemoSettings, prepareDemo } from './demo_settings.ts'
-import { credentialsTable, PEOPLE_FILE, type SamplePerson, samplePeople } from './sample_people.ts'
+import { KEYS_PATH } from './key_pages.ts'
+import { credentialsTable, type SamplePerson, samplePeople } from './sample_people.ts'
+import { type Ending, setUpSchool } from './set_up_school.ts'
 
 const READY_MS = 30_000
 const ASK_AGAIN_MS = 50
@@ -36,7 +36,7 @@ async function run(running: Running): Promise<void> {
   const settings = await prepareDemo(process.env)
   const gateway = start(running, settings, 'gateway', ['provider/main.ts'])
   await untilReady(gateway, `${settings.issuer}/readyz`)
-  await importPeople(running, settings)
+  await setUpSchool(settings.data, (name, command) => runToEnd(running, settings, name, command))
   const workspaces = start(running, settings, 'workspace', ['demo/workspace.ts'], {
     VESTIBULE_DEMO_WORKSPACES: JSON.stringify(settings.workspaces),
   })
@@ -103,29 +103,17 @@ async function outlived(child: Child): Promise<Error> {
   )
 }
 
-/**
- * Once for each state of the file. A repeat would change nothing, except that a password that
- * somebody changed while trying things out is theirs and stays so.
- */
-async function importPeople(running: Running, settings: DemoSettings): Promise<void> {
-  const marker = join(settings.data, 'people_imported')
-  const version = createHash('sha256').update(readFileSync(PEOPLE_FILE)).digest('hex')
-  if (readIfThere(marker) === version) return
-  const command = ['cli/main.ts', 'people', 'import', PEOPLE_FILE]
-  const cli = start(running, settings, 'people_import', command)
-  const { code } = await cli.ended
-  running.children.splice(running.children.indexOf(cli), 1)
-  if (code !== 0) throw new Error(`The sample people could not be imported:\n${cli.tail()}`)
-  writeFileSync(marker, version)
-}
-
-function readIfThere(file: string): string | undefined {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
-  }
+/** Runs a script of the project to its end. */
+async function runToEnd(
+  running: Running,
+  settings: DemoSettings,
+  name: string,
+  command: readonly string[],
+): Promise<Ending> {
+  const child = start(running, settings, name, command)
+  const { code } = await child.ended
+  running.children.splice(running.children.indexOf(child), 1)
+  return { code, tail: child.tail() }
 }
 
 function announce(settings: DemoSettings, people: readonly SamplePerson[]): void {
@@ -137,6 +125,7 @@ function announce(settings: DemoSettings, people: readonly SamplePerson[]): void
 Vestibule is running with sample people. Start at the workspace and press “Sign in”.
 
   Workspace  ${workspace?.publicUrl}
+  OTP keys   ${workspace?.publicUrl}${KEYS_PATH} (plays the keys, with their codes and gauges)
   Gateway    ${settings.issuer} (its portal shows everybody's applications)
   Others     ${applications}
   Data       ${settings.data} (kept for the next start; delete it to begin afresh)
@@ -146,7 +135,8 @@ ${credentialsTable(people)}
 Passwords are those of the first start. A private window is a second browser. Ctrl+C ends it all.
 `,
   )
-  const summary = { issuer: settings.issuer, workspace: workspace?.publicUrl, people }
+  const keys = `${workspace?.publicUrl}${KEYS_PATH}`
+  const summary = { issuer: settings.issuer, workspace: workspace?.publicUrl, keys, people }
   say(process.stdout, JSON.stringify(summary))
 }
 

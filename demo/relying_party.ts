@@ -3,12 +3,11 @@ import * as oidc from 'openid-client'
 
 export const ACR_PIN = 'urn:vestibule:acr:pin'
 
-/** The gateway's `acr` values that contain the PIN or more. */
-const ACR_PIN_OR_MORE: readonly string[] = [
-  ACR_PIN,
-  'urn:vestibule:acr:otp',
-  'https://refeds.org/profile/mfa',
-]
+export const ACR_OTP = 'urn:vestibule:acr:otp'
+
+/** The gateway's `acr` values that contain the OTP key, and those that contain the PIN or more. */
+const ACR_OTP_OR_MORE: readonly string[] = [ACR_OTP, 'https://refeds.org/profile/mfa']
+const ACR_PIN_OR_MORE: readonly string[] = [ACR_PIN, ...ACR_OTP_OR_MORE]
 
 const SCOPES_WANTED = ['openid', 'profile', 'email', 'school', 'offline_access'] as const
 const LOGOUT_TOKEN_AGE_MAX_S = 120
@@ -20,12 +19,21 @@ const INTENTS = {
   again: { prompt: 'login' },
   // Voluntary: the gateway goes on with what holds where the PIN can't be had (Core 5.5.1.1).
   grade_book: { acr_values: ACR_PIN },
-  confidential: {
-    claims: JSON.stringify({ id_token: { acr: { essential: true, value: ACR_PIN } } }),
-  },
+  confidential: { claims: essentialAcr(ACR_PIN) },
+  exam_papers: { claims: essentialAcr(ACR_OTP) },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, string>>>>
 
 export type Intent = keyof typeof INTENTS
+
+/** What the answer to an intent must prove; the others take what they get. */
+const INSISTS: Partial<Record<Intent, readonly string[]>> = {
+  confidential: ACR_PIN_OR_MORE,
+  exam_papers: ACR_OTP_OR_MORE,
+}
+
+function essentialAcr(value: string): string {
+  return JSON.stringify({ id_token: { acr: { essential: true, value } } })
+}
 
 /** The intent of that name, or undefined. */
 export function asIntent(name: string | null | undefined): Intent | undefined {
@@ -186,7 +194,16 @@ async function signedInFrom(
 
 /** Whether what was proved opens what asks for the PIN. */
 export function provesPin(signedIn: SignedIn): boolean {
-  return ACR_PIN_OR_MORE.includes(String(signedIn.idTokenClaims['acr']))
+  return ACR_PIN_OR_MORE.includes(acrOf(signedIn))
+}
+
+/** Whether what was proved is what this intent insists on. */
+export function meets(intent: Intent, signedIn: SignedIn): boolean {
+  return INSISTS[intent]?.includes(acrOf(signedIn)) ?? true
+}
+
+function acrOf(signedIn: SignedIn): string {
+  return String(signedIn.idTokenClaims['acr'])
 }
 
 async function attempt(work: () => Promise<SignedIn>): Promise<Outcome<SignedIn>> {

@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { KEYS_PATH, keysInvitation, keysPage, keyWindows, type PlayedKey } from './key_pages.ts'
 import {
   asIntent,
   createRelyingParty,
   type Intent,
+  meets,
   type Outcome,
   type Problem,
   provesPin,
@@ -40,10 +42,13 @@ export interface WorkspaceOptions {
   readonly name?: string
   /** Cookies know no ports: applications on one host need names of their own. */
   readonly sessionCookie?: string
+  /** OTP keys that it plays on a page of its own. */
+  readonly keys?: readonly PlayedKey[]
 }
 
 const LANGUAGE_COOKIE = 'workspace_lang'
 const CSS = readFileSync(new URL('workspace.css', import.meta.url))
+const KEY_SCRIPT = readFileSync(new URL('key_page.js', import.meta.url))
 
 /** What every handler knows of the workspace it serves. */
 interface Workspace {
@@ -53,6 +58,8 @@ interface Workspace {
   readonly sessionCookie: string
   readonly relyingParty: RelyingParty
   readonly sessions: Sessions
+  readonly keys: readonly PlayedKey[]
+  readonly now: () => number
 }
 
 /** One request, read. */
@@ -75,16 +82,24 @@ const ROUTES: Readonly<Record<string, Handler>> = {
   'POST /sign-out': signOut,
   'GET /signed-out': signedOut,
   'POST /backchannel-logout': backchannelLogout,
-  'GET /workspace.css': () => ({
+  [`GET ${KEYS_PATH}`]: keys,
+  'GET /keys.json': ({ workspace }) => ({
     status: 200,
-    headers: { 'content-type': 'text/css; charset=utf-8', 'cache-control': 'max-age=300' },
-    body: CSS,
+    headers: { 'content-type': 'application/json' },
+    body: keyWindows(workspace.keys, workspace.now()),
   }),
+  'GET /key_page.js': () => asset('text/javascript', KEY_SCRIPT),
+  'GET /workspace.css': () => asset('text/css', CSS),
   'GET /healthz': () => ({ status: 200, headers: { 'content-type': 'text/plain' }, body: 'ok\n' }),
 }
 
 /** Posted by servers, which have no cookies that a foreign page could abuse. */
 const SERVER_TO_SERVER: readonly string[] = ['POST /backchannel-logout']
+
+function asset(type: string, body: Buffer): Answer {
+  const headers = { 'content-type': `${type}; charset=utf-8`, 'cache-control': 'max-age=300' }
+  return { status: 200, headers, body }
+}
 
 /**
  * Starts one application. Throws when the gateway does not answer or the port is taken; `close`
@@ -92,6 +107,7 @@ const SERVER_TO_SERVER: readonly string[] = ['POST /backchannel-logout']
  */
 export async function startWorkspace(
   options: WorkspaceOptions,
+  now: () => number = Date.now,
 ): Promise<{ url: string; close(): Promise<void> }> {
   let workspace: Workspace | undefined
   const server = createServer((request, response) => {
@@ -107,7 +123,9 @@ export async function startWorkspace(
       name: options.name ?? 'Demo workspace',
       sessionCookie: options.sessionCookie ?? 'workspace_session',
       relyingParty: await createRelyingParty({ ...options, url }),
-      sessions: createSessions(Date.now),
+      sessions: createSessions(now),
+      keys: options.keys ?? [],
+      now,
     }
   } catch (error) {
     await close()
@@ -124,7 +142,7 @@ function home(visit: Visit): Answer {
   if (session) session.notice = undefined
   const body = session?.signedIn
     ? signedInPage(frameOf(visit), session.signedIn, notice)
-    : homePage(frameOf(visit), notice)
+    : homePage(frameOf(visit), notice, invitation(visit))
   return pageAnswer(200, body)
 }
 
@@ -158,7 +176,7 @@ async function callback(visit: Visit): Promise<Answer> {
   }
   const outcome = await relyingParty.finish(visit.url, pending)
   if (!outcome.ok) return problemAnswer(visit, outcome.problem)
-  if (pending.intent === 'confidential' && !provesPin(outcome.value)) {
+  if (!meets(pending.intent, outcome.value)) {
     // Core 5.5.1.1: an essential `acr` that did not come back is a failed sign-in.
     return problemAnswer(visit, { error: 'acr_not_met', description: '', status: 403 })
   }
@@ -170,7 +188,7 @@ async function callback(visit: Visit): Promise<Answer> {
 }
 
 function noticeAfter(intent: Intent, signedIn: SignedIn): Notice | undefined {
-  if (intent === 'confidential') return 'notice_confidential_open'
+  if (intent === 'confidential' || intent === 'exam_papers') return `notice_${intent}_open`
   if (intent !== 'grade_book') return undefined
   return provesPin(signedIn) ? 'notice_grade_book_open' : 'notice_grade_book_closed'
 }
@@ -211,7 +229,22 @@ function signOut(visit: Visit): Answer {
 }
 
 function signedOut(visit: Visit): Answer {
-  return pageAnswer(200, homePage(frameOf(visit), 'notice_signed_out'))
+  return pageAnswer(200, homePage(frameOf(visit), 'notice_signed_out', invitation(visit)))
+}
+
+function invitation({ workspace, locale }: Visit) {
+  return keysInvitation(locale, workspace.keys)
+}
+
+/** The keys in one's hand; the one page here with a script. */
+function keys(visit: Visit): Answer {
+  const { workspace } = visit
+  if (workspace.keys.length === 0) {
+    return problemAnswer(visit, { error: 'not_found', description: '', status: 404 })
+  }
+  const answer = pageAnswer(200, keysPage(frameOf(visit), workspace.keys, workspace.now()))
+  const policy = `${contentPolicy(workspace)}; script-src 'self'; connect-src 'self'`
+  return { ...answer, headers: { ...answer.headers, 'content-security-policy': policy } }
 }
 
 /** Back-Channel Logout 1.0 §2.5 and §2.8: 200 when done, 400 with a reason else. */
@@ -298,13 +331,18 @@ function write(visit: Visit, response: ServerResponse, answer: Answer): void {
   response.end(answer.body)
 }
 
-function securityHeaders(workspace: Workspace): Record<string, string> {
+function contentPolicy(workspace: Workspace): string {
   // Chromium holds form-action against the redirect after a POST too, so the gateway is named.
   const formTargets = `'self' ${new URL(workspace.issuer).origin}`
+  return (
+    `default-src 'none'; style-src 'self'; img-src 'self' data:; form-action ${formTargets}; ` +
+    "base-uri 'none'; frame-ancestors 'none'"
+  )
+}
+
+function securityHeaders(workspace: Workspace): Record<string, string> {
   return {
-    'content-security-policy':
-      `default-src 'none'; style-src 'self'; img-src 'self' data:; form-action ${formTargets}; ` +
-      "base-uri 'none'; frame-ancestors 'none'",
+    'content-security-policy': contentPolicy(workspace),
     'cache-control': 'no-store',
     // Not `no-referrer`: it would turn the Origin of our own forms into "null".
     'referrer-policy': 'same-origin',
@@ -321,7 +359,7 @@ function securityHeaders(workspace: Workspace): Record<string, string> {
 async function main(): Promise<void> {
   const given = process.env['VESTIBULE_DEMO_WORKSPACES'] ?? '[]'
   const all: WorkspaceOptions[] = JSON.parse(given)
-  const running = await Promise.all(all.map(startWorkspace))
+  const running = await Promise.all(all.map((options) => startWorkspace(options)))
   const stop = async () => {
     await Promise.all(running.map(({ close }) => close()))
     process.exit(0)

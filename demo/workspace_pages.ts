@@ -7,16 +7,21 @@ export interface PageFrame {
   readonly locale: Locale
   /** The application's name. */
   readonly name: string
+  /** Where the page is, for its links to other languages; the start page if left out. */
+  readonly path?: string
+  /** More for the document's head. */
+  readonly head?: Html
 }
 
 const LANGUAGE_NAMES: Readonly<Record<Locale, string>> = { en: 'English', fr: 'Français' }
 
-function page(frame: PageFrame, name: string, title: string, content: Html): string {
-  const { locale } = frame
+/** A whole page; `name` says which in `data-page`. */
+export function page(frame: PageFrame, name: string, title: string, content: Html): string {
+  const { locale, path = '/' } = frame
   const languages = LOCALES.map((other) =>
     other === locale
       ? html`<li><span aria-current="true">${LANGUAGE_NAMES[other]}</span></li>`
-      : html`<li><a href="/?lang=${other}" lang="${other}" hreflang="${other}">${LANGUAGE_NAMES[other]}</a></li>`,
+      : html`<li><a href="${path}?lang=${other}" lang="${other}" hreflang="${other}">${LANGUAGE_NAMES[other]}</a></li>`,
   )
   return html`<!doctype html>
 <html lang="${locale}">
@@ -27,6 +32,7 @@ function page(frame: PageFrame, name: string, title: string, content: Html): str
 <title>${title} – ${frame.name}</title>
 <link rel="stylesheet" href="/workspace.css">
 <link rel="icon" href="data:,">
+${frame.head}
 </head>
 <body>
 <header>
@@ -51,8 +57,8 @@ function noticeBox(locale: Locale, notice: Notice | undefined): Html | undefined
   return html`<p class="notice" role="status" data-notice="${code}">${text(locale, notice)}</p>`
 }
 
-/** Nobody is signed in: one button. */
-export function homePage(frame: PageFrame, notice: Notice | undefined): string {
+/** Nobody is signed in: one button, and below it `more` to try. */
+export function homePage(frame: PageFrame, notice: Notice | undefined, more?: Html): string {
   const { locale } = frame
   return page(
     frame,
@@ -62,7 +68,8 @@ export function homePage(frame: PageFrame, notice: Notice | undefined): string {
 <p>${text(locale, 'home_text')}</p>
 <form method="post" action="/sign-in">
 <button class="primary" name="intent" value="sign_in">${text(locale, 'sign_in')}</button>
-</form>`,
+</form>
+${more}`,
   )
 }
 
@@ -96,6 +103,7 @@ ${summaryLine(locale, 'who_time', clockTime(claims['auth_time'], locale))}
 <ul class="acts">
 ${intentAct(locale, 'grade_book')}
 ${intentAct(locale, 'confidential')}
+${intentAct(locale, 'exam_papers')}
 ${intentAct(locale, 'again')}
 ${signedIn.refreshToken ? buttonAct(locale, '/refresh', 'refresh') : undefined}
 ${buttonAct(locale, '/sign-out', 'sign_out')}

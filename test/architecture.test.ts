@@ -33,7 +33,7 @@ const LAYERS: Record<string, Layer> = {
     packages: ANY,
   },
   cli: { folders: ['policies', 'accounts', 'adapters', 'provider'], packages: ANY },
-  demo: { folders: ['provider'], packages: ANY },
+  demo: { folders: ['provider', 'accounts'], packages: ANY },
   tools: { folders: ['demo', 'provider', 'test'], packages: ANY },
   bench: { folders: ['demo'], packages: /^(yaml|argon2|node:.+)$/ },
 }
@@ -42,6 +42,10 @@ const LAYERS: Record<string, Layer> = {
 const EXCEPTIONS: Record<string, RegExp> = {
   'policies/prompts.ts': /^oidc-provider$/, // Prompt and Check are classes of the OP itself.
   'policies/otp_window.ts': /^(otpauth|node:crypto)$/, // The codes, and their comparison; no I/O.
+  'accounts/enrol_app.ts': /^otpauth$/, // The address that authenticator apps read.
+  'interactions/enrol_app.ts': /^uqr$/, // That address as a QR code, for one page.
+  'accounts/pskc_xml.ts': /^@xmldom\/xmldom$/, // The one reader of XML: files of keys; no I/O.
+  'accounts/oath_csv.ts': /^csv-parse\/sync$/, // Files of keys as lines; no I/O.
   'adapters/oidc_sqlite.ts': /^oidc-provider$/, // Throws the OP's own errors, reads its context.
 }
 

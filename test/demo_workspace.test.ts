@@ -9,6 +9,8 @@ import { CookieJar } from 'tough-cookie'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { prepareDemo } from '../demo/demo_settings.ts'
 import { freePort } from '../demo/free_port.ts'
+import { meets } from '../demo/relying_party.ts'
+import { sampleKeys } from '../demo/sample_keys.ts'
 import { samplePeople } from '../demo/sample_people.ts'
 import { startWorkspace } from '../demo/workspace.ts'
 import { listen } from '../demo/workspace_http.ts'
@@ -17,9 +19,22 @@ import { USER_TYPES } from '../policies/user_type.ts'
 import { loadSettings } from '../provider/settings.ts'
 
 const ACR_PIN = 'urn:vestibule:acr:pin'
+const ACR_OTP = 'urn:vestibule:acr:otp'
 const CLIENT_ID = 'demo-workspace'
 const CLIENT_SECRET = 'a-secret-for-tests-only'
 const LOGOUT_EVENT = 'http://schemas.openid.net/event/backchannel-logout'
+
+/** A workspace with the seed of RFC 6238 Appendix B on two keys. */
+const SEED = Buffer.from('12345678901234567890').toString('hex')
+const PLAYED = { seed: SEED, digits: 8, periodSeconds: 30 }
+const PLAYER = {
+  clientId: CLIENT_ID,
+  clientSecret: CLIENT_SECRET,
+  keys: [
+    { ...PLAYED, serial: 'RFC-1', identifier: 'helene', holder: 'Hélène Lefèvre', pin: '4826' },
+    { ...PLAYED, serial: 'RFC-2', identifier: 'theo', holder: 'Théo Nguyễn', pin: null },
+  ],
+}
 
 /** A plain OpenID provider that signs everybody in as `person`, as `says` tells it. */
 interface Gateway {
@@ -143,6 +158,28 @@ describe('Asking for more than a password', () => {
     const claims = JSON.parse(gateway.asked.at(-1)?.get('claims') ?? '{}')
     expect(claims).toEqual({ id_token: { acr: { essential: true, value: ACR_PIN } } })
     expect(notice(page)).toBe('confidential_open')
+  })
+
+  it('insists on the OTP key for the exam papers', async () => {
+    const browser = await signedInBrowser()
+    gateway.says.acr = ACR_OTP
+    const page = await browser.post('/sign-in', { intent: 'exam_papers' })
+    const claims = JSON.parse(gateway.asked.at(-1)?.get('claims') ?? '{}')
+    expect(claims).toEqual({ id_token: { acr: { essential: true, value: ACR_OTP } } })
+    expect(notice(page)).toBe('exam_papers_open')
+  })
+
+  it.each([
+    ['confidential', 'urn:vestibule:acr:password', false],
+    ['confidential', ACR_PIN, true],
+    ['confidential', ACR_OTP, true],
+    ['exam_papers', ACR_PIN, false],
+    ['exam_papers', ACR_OTP, true],
+    ['exam_papers', 'https://refeds.org/profile/mfa', true],
+    ['grade_book', 'urn:vestibule:acr:password', true],
+  ] as const)('takes an answer to %s with %s: %s', (intent, acr, taken) => {
+    const proved = { sub: 'helene', sid: undefined, idToken: '', refreshToken: undefined }
+    expect(meets(intent, { ...proved, idTokenClaims: { acr }, userinfo: {} })).toBe(taken)
   })
 
   it('asks for the password again on request', async () => {
@@ -307,6 +344,85 @@ describe('When something goes wrong', () => {
   })
 })
 
+describe('The OTP keys that the workspace plays', () => {
+  let nowMs = 0
+  let playing: { url: string; close(): Promise<void> }
+
+  beforeAll(async () => {
+    const options = { ...PLAYER, issuer: gateway.issuer, host: '127.0.0.1', port: 0 }
+    playing = await startWorkspace(options, () => nowMs)
+  })
+  afterAll(() => playing.close())
+
+  const page = async (path: string, language = 'en'): Promise<HTMLElement> => {
+    const headers = { 'accept-language': language }
+    return parse(await (await fetch(`${playing.url}${path}`, { headers })).text())
+  }
+  const shown = (keys: HTMLElement, what: string): string | undefined =>
+    keys.querySelector('[data-key="RFC-1"]')?.querySelector(`[data-${what}]`)?.text
+
+  it.each([
+    [59, '94287082'],
+    [1_111_111_109, '07081804'],
+    [20_000_000_000, '65353130'],
+  ])('shows the code of RFC 6238 at second %i', async (second, code) => {
+    nowMs = second * 1000
+    const keys = await page('/keys')
+    expect(shown(keys, 'code')).toBe(code)
+    expect(shown(keys, 'spoken')).toBe([...code].join(' '))
+    const windows = await (await fetch(`${playing.url}/keys.json`)).json()
+    expect(windows).toMatchObject({ 'RFC-1': { code, periodMs: 30_000 } })
+  })
+
+  it.each([
+    [0, '30', 6],
+    [4999, '26', 6],
+    [5000, '25', 5],
+    [29_999, '1', 1],
+  ])('lets the gauge fall with the time left, at %i ms', async (intoMs, seconds, bars) => {
+    nowMs = 1_200_000_000 + intoMs
+    const keys = await page('/keys')
+    expect(shown(keys, 'left')).toBe(`Next code in ${seconds} s`)
+    expect(keys.querySelectorAll('[data-key="RFC-1"] .on')).toHaveLength(bars)
+  })
+
+  it('loads itself again at the next code where no script runs', async () => {
+    nowMs = 1_200_000_000 + 22_500
+    const withoutScript = (await page('/keys')).querySelector('head noscript')?.innerHTML
+    expect(withoutScript).toBe('<meta http-equiv="refresh" content="8">')
+  })
+
+  it('leads there from the start page, beside whose key it is and three steps for each', async () => {
+    const home = await page('/')
+    expect(home.querySelector('a[href="/keys"]')).not.toBeNull()
+    const [used, unused] = home.querySelectorAll('[data-try]')
+    expect(used?.text).toContain('Hélène Lefèvre')
+    expect(used?.text).toContain('4826')
+    expect(used?.querySelectorAll('li')).toHaveLength(3)
+    expect(unused?.text).toContain('never used')
+    expect(unused?.querySelectorAll('li')).toHaveLength(3)
+  })
+
+  it('speaks French, there too, and its languages lead back to the keys', async () => {
+    const keys = await page('/keys', 'fr')
+    expect(keys.querySelector('h1')?.text).toBe('Les clés OTP')
+    expect(keys.querySelector('footer a')?.getAttribute('href')).toBe('/keys?lang=en')
+  })
+
+  it('runs scripts of its own address only, and on no other page', async () => {
+    const policyOf = async (path: string) =>
+      (await fetch(`${playing.url}${path}`)).headers.get('content-security-policy')
+    expect(await policyOf('/keys')).toContain("script-src 'self'")
+    expect(await policyOf('/')).not.toContain('script-src')
+    expect((await page('/keys')).querySelectorAll('script:not([src]), [style]')).toEqual([])
+  })
+
+  it('has no such page where there are no keys', async () => {
+    expect((await fetch(`${workspace.url}/keys`)).status).toBe(404)
+    expect(parse(await (await fetch(workspace.url)).text()).querySelector('[data-try]')).toBeNull()
+  })
+})
+
 describe('What the demonstration starts with', () => {
   const data = mkdtempSync(join(tmpdir(), 'vestibule-demo-'))
   afterAll(() => rmSync(data, { recursive: true }))
@@ -330,7 +446,16 @@ describe('What the demonstration starts with', () => {
     expect([...types].sort()).toEqual([...USER_TYPES].sort())
   })
 
-  it.each(samplePeople())('gives $name a password that the rules allow', (person) => {
+  it('gives a key in service and one never used to staff who are there', () => {
+    const holders = sampleKeys().map(({ identifier }) =>
+      samplePeople().find((person) => person.identifier === identifier),
+    )
+    expect(holders.map((person) => person?.user_type)).toEqual(['staff', 'staff'])
+    expect(sampleKeys().map(({ pin }) => pin !== null)).toEqual([true, false])
+  })
+
+  const withPassword = samplePeople().filter(({ password }) => password !== '')
+  it.each(withPassword)('gives $name a password that the rules allow', (person) => {
     const [givenName = '', ...rest] = person.name.split(' ')
     const about = { identifier: person.identifier, givenName, familyName: rest.join(' ') }
     const rules = { minLength: 12, minEntropyBits: 50 }
@@ -564,7 +689,7 @@ function providerConfiguration(jwk: JWK, workspaceUrl: string): Configuration {
       profile: ['name'],
       school: ['user_type', 'classes'],
     },
-    acrValues: ['urn:vestibule:acr:password', ACR_PIN],
+    acrValues: ['urn:vestibule:acr:password', ACR_PIN, ACR_OTP],
     features: {
       devInteractions: { enabled: false },
       claimsParameter: { enabled: true },

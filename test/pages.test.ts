@@ -11,6 +11,8 @@ import { CONTINUE, frameOf, LOGOUT_AUTO, SAMPLES, type Sample, SCHOOL } from './
 import { startChromium } from './support/chromium.ts'
 
 const PAGE_BYTES_MAX = 50_000
+/** For a share of the pages, on a machine that is busy with other tests. */
+const AXE_MS = 180_000
 /** Samples that differ from another one in their words only are looked at once for barriers. */
 const ONLY_WORDS = new RegExp(
   [
@@ -18,7 +20,8 @@ const ONLY_WORDS = new RegExp(
     '^unmet_(?!no_pin)',
     '^every_error',
     '_(all|unnamed|required|replace|none)$',
-    '^(define_pin|logged_out)_application',
+    '^(define_pin|logged_out|otp)_application',
+    '_(guessable|several_keys|later|empty)$(?<!^login_empty)',
   ].join('|'),
 )
 
@@ -73,7 +76,9 @@ function poison(value: unknown, attack: string, key = ''): unknown {
       Object.entries(value).map(([name, item]) => [name, poison(item, attack, name)]),
     )
   }
-  const chosen = /^(code|reason|protection|field|at|choices?)$/.test(key)
+  const chosen = /^(code|reason|protection|field|at|choices?|source|state|\w+(At|By|Until))$/.test(
+    key,
+  )
   return typeof value === 'string' && !chosen ? attack : value
 }
 
@@ -156,28 +161,39 @@ describe('in a browser', () => {
     return Object.fromEntries(new URLSearchParams(request.postData() ?? ''))
   }
 
-  it.each([
+  // In shares, so that a slow machine shows how far it came.
+  const looked = SAMPLES.filter((sample) => !ONLY_WORDS.test(sample.name))
+  const shares = [1, 2, 3, 4].map((share) => ({
+    share,
+    names: looked.filter((_, index) => index % 4 === share - 1).map(({ name }) => name),
+  }))
+  const views = [
     { locale: 'en', width: 320 },
     { locale: 'fr', width: 1280 },
-  ] as const)('everybody can use the pages, light and dark ($locale, $width px)', async (view) => {
-    const page = await open('/en/login', {
-      viewport: { width: view.width, height: 740 },
-      reducedMotion: 'reduce', // A colour on its way from light to dark is neither.
-    })
-    const found: string[] = []
-    for (const { name } of SAMPLES.filter((sample) => !ONLY_WORDS.test(sample.name))) {
-      await page.emulateMedia({ colorScheme: 'light' })
-      await page.goto(`${gallery.origin}/${view.locale}/${name}`)
-      const light = await axe(page).analyze()
-      await page.emulateMedia({ colorScheme: 'dark' })
-      const dark = await axe(page).withRules('color-contrast').analyze()
-      const violations = [...light.violations, ...dark.violations]
-      found.push(...(await excess(page)).map((problem) => `${name}: ${problem}`))
-      found.push(...violations.map(({ id, nodes }) => `${name}: ${id} ${nodes[0]?.html}`))
-    }
-    await page.context().close()
-    expect(found).toEqual([])
-  })
+  ] as const
+  it.each(views.flatMap((view) => shares.map((share) => ({ ...view, ...share }))))(
+    'everybody can use the pages, light and dark ($locale, $width px, $share)',
+    async (view) => {
+      const page = await open('/en/login', {
+        viewport: { width: view.width, height: 740 },
+        reducedMotion: 'reduce', // A colour on its way from light to dark is neither.
+      })
+      const found: string[] = []
+      for (const name of view.names) {
+        await page.emulateMedia({ colorScheme: 'light' })
+        await page.goto(`${gallery.origin}/${view.locale}/${name}`)
+        const light = await axe(page).analyze()
+        await page.emulateMedia({ colorScheme: 'dark' })
+        const dark = await axe(page).withRules('color-contrast').analyze()
+        const violations = [...light.violations, ...dark.violations]
+        found.push(...(await excess(page)).map((problem) => `${name}: ${problem}`))
+        found.push(...violations.map(({ id, nodes }) => `${name}: ${id} ${nodes[0]?.html}`))
+      }
+      await page.context().close()
+      expect(found).toEqual([])
+    },
+    AXE_MS,
+  )
   // Without its legacy mode, axe opens a blank page for each report.
   const axe = (page: Page) => new AxeBuilder({ page }).setLegacyMode()
 
@@ -308,6 +324,138 @@ describe('in a browser', () => {
     await page.getByLabel('Add this device to my recognised devices').check()
     await page.getByLabel('Name of this device').fill('Room 201')
     expect(await fieldsOf(page)).toMatchObject({ remember_device: 'yes', device_name: 'Room 201' })
+    await page.context().close()
+  })
+
+  it('a passcode pasted with spaces loses them, and its digits are dots', async () => {
+    const page = await open('/en/otp')
+    await page.evaluate(`{
+      const data = new DataTransfer()
+      data.setData('text', '2741 123 456')
+      const paste = new ClipboardEvent('paste', { clipboardData: data, cancelable: true })
+      document.querySelector('#passcode').dispatchEvent(paste)
+    }`)
+    const drawn = 'getComputedStyle(document.querySelector("#passcode")).webkitTextSecurity'
+    expect(await page.evaluate(drawn)).toBe('disc')
+    expect(await fieldsOf(page)).toEqual({ csrf: 'csrf-token', passcode: '2741123456' })
+    await page.context().close()
+  })
+
+  it('the time left of a code is a sentence where there are no scripts', async () => {
+    const page = await open('/en/otp', { javaScriptEnabled: false })
+    const said = 'the code had about 12 s left. Codes change every 30 s.'
+    expect(await page.getByText(said).isVisible()).toBe(true)
+    expect(await page.locator('.gauge-bars').isVisible()).toBe(false)
+    await page.context().close()
+  })
+
+  /** A page whose clock stands still but where the test turns it. */
+  const openAt = async (path: string, options: BrowserContextOptions = {}) => {
+    const page = await open('/en/help', options)
+    await page.clock.install({ time: 0 })
+    await page.clock.pauseAt(1_000)
+    await page.goto(gallery.origin + path)
+    const read = async (name: string) =>
+      (await page.locator(`[data-gauge-${name}]`).textContent())?.replace('\u00a0', ' ')
+    return { page, read }
+  }
+  const barsLeft = (page: Page) => page.locator('.bar:not(.gone)').count()
+
+  it('the time left of a code counts on, and bars vanish as on the key', async () => {
+    const { page, read } = await openAt('/en/otp')
+    expect([await read('text'), await barsLeft(page)]).toEqual(['About 12 s left', 3])
+    await page.clock.runFor(8_000)
+    const soon = 'About 4 s left: better wait for the new code'
+    expect([await read('text'), await barsLeft(page)]).toEqual([soon, 1])
+    await page.clock.runFor(4_000)
+    expect([await read('text'), await barsLeft(page)]).toEqual(['About 30 s left', 6])
+    await page.context().close()
+  })
+
+  it('a new code is said once to those who listen, and the count never', async () => {
+    const { page, read } = await openAt('/en/first_use_passcode')
+    expect([await read('text'), await read('status')]).toEqual(['Wait: new code in about 12 s', ''])
+    await page.clock.runFor(12_000)
+    expect([await read('text'), await read('status')]).toEqual([
+      'A new code is there, for about 30 s',
+      'Your key now shows a new code.',
+    ])
+    await page.evaluate('document.querySelector("[data-gauge-status]").textContent = ""')
+    await page.clock.runFor(60_000)
+    expect(await read('status')).toBe('')
+    const live = page.locator('[data-gauge] [aria-live], [data-gauge] [role=status]')
+    expect(await live.count()).toBe(1)
+    await page.context().close()
+  })
+
+  it('the count goes in steps for those who want no movement', async () => {
+    const { page, read } = await openAt('/en/otp', { reducedMotion: 'reduce' })
+    const seen = [await read('text')]
+    for (let second = 0; second < 5; second += 1) {
+      await page.clock.runFor(1_000)
+      seen.push(await read('text'))
+    }
+    expect([...new Set(seen)]).toEqual(['About 15 s left', 'About 10 s left'])
+    await page.context().close()
+  })
+
+  it('the PIN of a key is typed, validated, typed again and validated', async () => {
+    const page = await open('/en/first_use_pin')
+    await page.keyboard.type('2741')
+    await page.getByRole('button', { name: 'Validate' }).click()
+    await page.getByLabel('Confirm the PIN code of your key').waitFor()
+    await page.keyboard.type('2741')
+    expect(await fieldsOf(page)).toEqual({
+      csrf: 'csrf-token',
+      new_pin: '2741',
+      confirm_pin: '2741',
+    })
+    await page.context().close()
+  })
+
+  it.each(['first_use_password', 'first_use_pin', 'first_use_passcode'])(
+    'the page %s leads back to the digits of the key',
+    async (name) => {
+      const page = await open(`/en/${name}`)
+      const [request] = await Promise.all([
+        submitted(page),
+        page.getByRole('button', { name: 'Start again with the digits' }).click(),
+      ])
+      expect(new URL(request.url()).pathname).toBe('/interaction/x/start_again')
+      expect(request.postData()).toBe('csrf=csrf-token')
+      await page.context().close()
+    },
+  )
+
+  it('the secret of an app is read in groups and copied in one piece', async () => {
+    const page = await open('/en/enrol_app', { colorScheme: 'dark' })
+    await page.getByText('I can’t scan this code').click()
+    await page.locator('.address').click()
+    expect(await page.evaluate('String(getSelection()).trim()')).toBe(
+      'GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ',
+    )
+    await page.context().close()
+  })
+
+  it('the QR code is dark on white in the dark too, and named', async () => {
+    const page = await open('/en/enrol_app', { colorScheme: 'dark' })
+    const qr = page.getByRole('img', { name: /^QR code for the authenticator app/ })
+    const drawn = 'getComputedStyle(document.querySelector(".qr"))'
+    expect(await page.evaluate(`[${drawn}.backgroundColor, ${drawn}.fill]`)).toEqual([
+      'rgb(255, 255, 255)',
+      'rgb(0, 0, 0)',
+    ])
+    expect((await qr.boundingBox())?.width).toBeGreaterThanOrEqual(200)
+    await page.context().close()
+  })
+
+  it('the help says what to write, and opens the support form', async () => {
+    const page = await open('/fr/help')
+    const items = await page.locator('.advice li').allInnerTexts()
+    expect(items).toContain('le numéro de la clé')
+    expect(items).toHaveLength(10)
+    const support = page.getByRole('link', { name: 'Ouvrir le formulaire d’assistance' })
+    expect(await support.getAttribute('href')).toBe('https://assistance.exemple.fr')
     await page.context().close()
   })
 

@@ -155,7 +155,7 @@ export const NOTICE_CODES = [
 export interface Notice {
   readonly code: string
   readonly at: string
-  /** Shown where present: `device`, `browser`, `network`, `place`. */
+  /** Shown where present: `key`, `device`, `browser`, `network`, `place`. */
   readonly params: Readonly<Record<string, string>>
 }
 

@@ -32,6 +32,14 @@ const STEPS: Readonly<Record<PageName, string>> = {
   pin_blocked: 'pin',
   define_pin: 'define_pin',
   device: 'device',
+  otp: 'otp',
+  first_use_code: 'first_use_code',
+  first_use_password: 'first_use_password',
+  first_use_pin: 'first_use_pin',
+  first_use_passcode: 'first_use_passcode',
+  first_use_done: 'first_use_done',
+  account_keys: 'account_keys',
+  enrol_app: 'enrol_app',
   change_password: 'change_password',
   unmet: 'unmet',
   refused: 'refused',
@@ -58,7 +66,14 @@ const NAMED_WHEN_EMPTY: readonly string[] = [
   'confirm_pin',
   'new_password',
   'confirm_password',
+  'passcode',
+  'code',
 ]
+
+/** The same field under another label has other words, for a page. */
+const NAMED_ON_PAGE: Readonly<Partial<Record<PageName, Readonly<Record<string, string>>>>> = {
+  first_use_password: { password: 'password_alone' },
+}
 
 /** Errors that say more when this parameter is given: the text is then `<code>_<parameter>`. */
 const RICHER_ERRORS: Readonly<Record<string, string>> = { pin_wrong: 'left' }
@@ -81,6 +96,7 @@ export function createRenderer(options: RendererOptions): Renderer {
       if (!template || !said) throw new Error(`no page ${page} in ${frame.locale}`)
       return template.render({
         ...said,
+        error_text: (error: FormError) => errorText(said.t, error, NAMED_ON_PAGE[page]),
         model,
         step: STEPS[page],
         locale: frame.locale,
@@ -129,7 +145,6 @@ function createWords(locale: Locale, timeZone: string | undefined) {
   return {
     t,
     moment: (iso: string) => moments.format(new Date(iso)),
-    error_text: (error: FormError) => errorText(t, error),
     notice_text: (code: string) =>
       t(`notices.${(NOTICE_CODES as readonly string[]).includes(code) ? code : 'other'}`),
     /** The errors of one field, for the text beside it. */
@@ -138,9 +153,13 @@ function createWords(locale: Locale, timeZone: string | undefined) {
   }
 }
 
-function errorText(t: Translate, { code, field = '', params = {} }: FormError): string {
+function errorText(
+  t: Translate,
+  { code, field = '', params = {} }: FormError,
+  names: Readonly<Record<string, string>> = {},
+): string {
   if (code === 'field_required' && NAMED_WHEN_EMPTY.includes(field)) {
-    return t(`form.required.${field}`)
+    return t(`form.required.${names[field] ?? field}`)
   }
   const richer = RICHER_ERRORS[code]
   const given: MessageParams = params

@@ -4,7 +4,7 @@
  */
 import { once } from 'node:events'
 import { openStore } from '../../adapters/open.ts'
-import { record } from './record.ts'
+import { claimOf, record } from './record.ts'
 
 const [folder = '', act = '', count = '0'] = process.argv.slice(2)
 const opened = await openStore({ dataFolder: folder, clock: Date.now })
@@ -16,6 +16,10 @@ const ACTS: Record<string, (index: number) => Promise<unknown>> = {
   pin: async (index) => {
     const begun = await opened.store.pinTries.begin('pupil', `child-${index}`, 3, Date.now())
     return begun.ok ? 'admitted' : begun.reason
+  },
+  claim: async (index) => {
+    const claimed = await opened.store.otpKeys.claim(claimOf({ step: index }), Date.now())
+    return claimed ? `claimed ${index}` : 'refused'
   },
   op: (index) => opened.op.Adapter('AccessToken').upsert(`child-${index}`, { accountId: 'a' }, 60),
 }

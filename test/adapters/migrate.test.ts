@@ -1,10 +1,11 @@
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { createAccountStore } from '../../adapters/account_store.ts'
 import { MIGRATIONS, type Migration, migrate } from '../../adapters/migrate.ts'
 import { DATABASE_FILE, openStore } from '../../adapters/open.ts'
 import { openSqlite } from '../../adapters/sqlite.ts'
-import { NOW } from './record.ts'
+import { NOW, otpKey, person } from './record.ts'
 import { temporaryFolder } from './temporary.ts'
 
 const clock = () => NOW
@@ -69,6 +70,31 @@ describe('migrations', () => {
     const found = Object.keys(cookies).map((each) => store.devices.recognised(each, 'lea'))
     expect((await Promise.all(found)).map((each) => each?.id)).toEqual(['1', '1', undefined])
     await close()
+  })
+
+  it('give keys to the people of a database made before there were any', async () => {
+    const folder = temporaryFolder()
+    const { db, transaction } = await openWith(folder, MIGRATIONS.slice(0, 3))
+    const before = createAccountStore({ db, atomically: transaction })
+    await before.insert('lea', person('lea'), NOW)
+    await before.setProtection('lea', 'pin')
+    const keys = `SELECT name FROM sqlite_schema WHERE name = 'otp_keys'`
+    expect(inFile(folder, keys)).toEqual([])
+    const { store, close } = await openStore({ dataFolder: folder, clock })
+    onTestFinished(close)
+    expect(inFile(folder, keys)).toEqual([['otp_keys']])
+    expect(await store.accounts.bySub('lea')).toMatchObject({
+      protection: 'pin',
+      hasOtpKeys: false,
+    })
+    expect(await store.otpKeys.add(otpKey({ sub: 'lea' }))).toBe(true)
+    expect(await store.accounts.bySub('lea')).toMatchObject({
+      protection: 'pin',
+      hasOtpKeys: true,
+    })
+    expect(inFile(folder, 'SELECT name FROM schema_migrations ORDER BY number')).toEqual(
+      MIGRATIONS.map(({ name }) => [name]),
+    )
   })
 
   it('refuse a database whose migrations are not ours', async () => {

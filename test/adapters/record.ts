@@ -1,5 +1,6 @@
 import type { Person } from '../../accounts/account.ts'
-import type { Store } from '../../accounts/ports.ts'
+import type { OtpKey } from '../../accounts/otp_key.ts'
+import type { CodeClaim, Store } from '../../accounts/ports.ts'
 
 /** A Tuesday in November. */
 export const NOW = Date.UTC(2026, 10, 24, 8, 0, 0)
@@ -37,3 +38,42 @@ export const record = (store: Store, id: string): Promise<void> =>
       detail: {},
     })
   })
+
+/** A key that `lea` has in service; every field has a value of its own. */
+export const otpKey = (more: Partial<OtpKey> = {}): OtpKey => ({
+  serial: 'KEY-1',
+  source: 'hardware',
+  kind: 'totp',
+  algorithm: 'SHA256',
+  digits: 8,
+  periodSeconds: 60,
+  sealedSeed: 'v1.k1.seed',
+  state: 'in_service',
+  sub: 'lea',
+  pin: { sealed: 'v1.k1.pin', length: 4, setAt: NOW - 5 },
+  next: 100,
+  firstOfTwo: { step: 90, atMs: NOW - 6 },
+  clock: { aheadMinMs: -30_000, aheadMaxMs: 30_001, atMs: NOW - 7 },
+  wrongPins: 2,
+  firstUseTries: 3,
+  assignedAt: NOW - 10,
+  firstUseBy: NOW + 11,
+  loanUntil: NOW + 12,
+  inServiceAt: NOW - 4,
+  lastUsedAt: NOW - 3,
+  addedAt: NOW - 20,
+  ...more,
+})
+
+/** Of a code of the key that `lea` has in service. */
+export const claimOf = (more: Partial<CodeClaim> = {}): CodeClaim => ({
+  serial: 'KEY-1',
+  sub: 'lea',
+  state: 'in_service',
+  kind: 'totp',
+  step: 100,
+  as: 'good',
+  clock: { aheadMinMs: -1500, aheadMaxMs: 2500, atMs: NOW },
+  countsPin: false,
+  ...more,
+})

@@ -1,8 +1,5 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { readdirSync, readlinkSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { DatabaseSync } from 'node:sqlite'
 import { sql } from 'kysely'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -10,6 +7,7 @@ import { createFlush } from '../../adapters/flush.ts'
 import { DATABASE_FILE, openStore } from '../../adapters/open.ts'
 import { openSqlite } from '../../adapters/sqlite.ts'
 import { NOW, person, record } from './record.ts'
+import { startChild } from './second_process.ts'
 import { temporaryFolder, temporaryStore } from './temporary.ts'
 
 const openTemporary = async () => {
@@ -23,34 +21,6 @@ const linkOf = (path: string): string => {
     return readlinkSync(path)
   } catch {
     return '' // Closed since the folder was read.
-  }
-}
-
-/** A second process on the same file, which waits for `go`. */
-const startChild = async (folder: string, act: string, count: number) => {
-  const child: ChildProcess = spawn(
-    process.execPath,
-    [join(import.meta.dirname, 'child.ts'), folder, act, String(count)],
-    { stdio: ['pipe', 'pipe', 'inherit'] },
-  )
-  onTestFinished(() => {
-    child.kill('SIGKILL')
-  })
-  if (child.stdout === null) {
-    throw new Error('the child has no output')
-  }
-  const lines = createInterface({ input: child.stdout })
-  const said: string[] = []
-  lines.on('line', (line) => said.push(line))
-  await once(lines, 'line')
-  said.length = 0
-  const closed = once(lines, 'close')
-  return {
-    said,
-    go: () => child.stdin?.write('go\n'),
-    kill: () => child.kill('SIGKILL'),
-    said_more: (): Promise<unknown> => once(lines, 'line'),
-    ended: closed,
   }
 }
 

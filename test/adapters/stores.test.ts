@@ -51,6 +51,7 @@ describe('accounts', () => {
       passwordResetByMailAt: 0,
       validAfter: 0,
       disabledAt: null,
+      hasOtpKeys: false,
       createdAt: NOW,
     })
     expect(await store.accounts.byIdentifier('léa.martin')).toEqual(found)

@@ -91,6 +91,15 @@ describe('password tries', () => {
     expect(await passwordTries.isKnown('noe', 'laptop')).toBe(false)
   })
 
+  it('know a browser that was remembered, and owe it nothing else', async () => {
+    const { store } = await temporaryStore()
+    await tryOften(store, 4, SCHOOL)
+    await store.passwordTries.remember('lea', 'laptop', SCHOOL, NOW)
+    expect(await store.passwordTries.isKnown('lea', 'laptop')).toBe(true)
+    expect(await store.passwordTries.isKnown('noe', 'laptop')).toBe(false)
+    expect(admittedOf(await tryOften(store, 9, SCHOOL))).toBe(FREE_TRIES - 4)
+  })
+
   it('that succeed clear what their own place caused, and nothing else', async () => {
     const { store } = await temporaryStore()
     await signIn(store, 'laptop', HOME)

@@ -37,7 +37,7 @@ describe('vestibule', () => {
   it.each([
     [['people', 'imprt'], 'There is no command "people imprt"; did you mean "people import"?'],
     [['policy'], 'there are: policy export, policy check, policy apply'],
-    [['users', 'list'], 'There is no command "users list"; see: vestibule help'],
+    [['accounts', 'list'], 'There is no command "accounts list"; see: vestibule help'],
     [['audit', 'list', '--act', 'pin_genrated'], 'did you mean "pin_generated"?'],
     [['audit', 'list', '--limit', '0'], '--limit is a number from 1 to 10000'],
     [['audit', 'list', '--sub', 'x', '--identifier', 'y'], 'exclude one another'],

@@ -101,7 +101,8 @@ describe('the audit', () => {
     const tabs = await Promise.all([1, 2, 3, 4].map(() => browser.copy()))
     const views = await Promise.all(tabs.map((tab) => other.start(tab)))
     expect(views.map(({ step }) => step)).toEqual(['callback', 'callback', 'callback', 'callback'])
-    await browser.open(`/auth?${new URLSearchParams(OF_THE_PORTAL)}`)
+    const redirect_uri = `${school.issuer}/portal/signed-in`
+    await browser.open(`/auth?${new URLSearchParams({ ...OF_THE_PORTAL, redirect_uri })}`)
     expect(browser.view.step).toBe('portal')
     const opened = async () =>
       (await entriesOf(sub)).filter(({ act }) => act === 'application_opened')

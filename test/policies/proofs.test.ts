@@ -11,6 +11,11 @@ describe('what an application is told of a sign-in', () => {
     expect(amrOf({ password: 5 }, 0)).toEqual(['pwd'])
     expect(amrOf({ password: 5, pin: 6 }, 0)).toEqual(['pwd', 'pin'])
     expect(amrOf({ passcode: 5 }, 0)).toEqual(['pin', 'otp', 'mfa'])
+    expect(amrOf({ password: 5, passcode: 6 }, 0)).toEqual(['pwd', 'pin', 'otp', 'mfa'])
+  })
+
+  it('names nothing twice where the PIN of the account and that of a key were proved', () => {
+    expect(amrOf({ password: 5, pin: 6, passcode: 7 }, 0)).toEqual(['pwd', 'pin', 'otp', 'mfa'])
   })
 
   it('never calls a password with a PIN multi-factor', () => {
@@ -41,5 +46,17 @@ describe('what an application is told of a sign-in', () => {
 
   it('a PIN defined in this sign-in is no factor by itself', () => {
     expect(acrOf([], { password: 5, pinDefined: 6 }, 0)).toBe(PASSWORD)
+  })
+
+  it('a key put in service in this sign-in is no factor by itself', () => {
+    const proofs = { began: 5, password: 5, keyActivated: 6 }
+    expect(acrOf([OTP, MFA], proofs, 0)).toBe(PASSWORD)
+    expect(amrOf(proofs, 0)).toEqual(['pwd'])
+    expect(acrOf([], { began: 5, keyActivated: 6 }, 0)).toBeUndefined()
+  })
+
+  it('a passcode of an earlier sign-in is no multi-factor where a recent one is asked for', () => {
+    expect(acrOf([OTP, MFA], { began: 9, password: 9, passcode: 5 }, 8)).toBe(PASSWORD)
+    expect(amrOf({ began: 9, password: 9, passcode: 5 }, 8)).toEqual(['pwd'])
   })
 })

@@ -13,7 +13,7 @@ import { USER_TYPES } from '../../policies/user_type.ts'
 import { createBrowser, type View } from '../support/browser.ts'
 
 const PIN = '8306'
-const READY_MS = 20_000
+const READY_MS = 60_000
 
 /** The line for programs among all that the demonstration prints. */
 interface Summary {
