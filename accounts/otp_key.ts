@@ -68,6 +68,9 @@ export const stateNow = (key: OtpKey, nowMs: number): OtpKeyState => {
   if (key.loanUntil !== null && key.loanUntil <= nowMs && BOUND.includes(key.state)) {
     return 'in_stock'
   }
+  if (key.state === 'in_service' && key.wrongPins >= OTP_PIN_TRIES) {
+    return 'blocked' // The process that counted the last one may not have come to write it down.
+  }
   const late = key.state === 'assigned' && key.firstUseBy !== null && key.firstUseBy <= nowMs
   return late ? 'activation_closed' : key.state
 }
@@ -90,6 +93,9 @@ const CHANGES = {
 } as const satisfies Record<string, { from: readonly OtpKeyState[]; to: OtpKeyState }>
 export type OtpKeyChange = keyof typeof CHANGES
 
+/** What `stateNow` says already: judged by the state that is stored until then. */
+const WRITTEN_DOWN: readonly OtpKeyChange[] = ['end_loan', 'close_activation', 'block']
+
 export type Changed =
   | { readonly ok: true; readonly key: OtpKey }
   /** What is asked cannot be done with a key in this state. */
@@ -102,8 +108,7 @@ const change = (
   fields: Partial<OtpKey>,
 ): Changed => {
   const { from, to } = CHANGES[what]
-  // The end of a loan is judged by the state it had until then.
-  const state = what === 'end_loan' ? key.state : stateNow(key, nowMs)
+  const state = WRITTEN_DOWN.includes(what) ? key.state : stateNow(key, nowMs)
   return (from as readonly OtpKeyState[]).includes(state)
     ? { ok: true, key: { ...key, ...fields, state: to } }
     : { ok: false, reason: 'illegal', state }
@@ -144,13 +149,10 @@ export const putInService = (key: OtpKey, nowMs: number, pin: OtpKeyPin): Change
   })
 
 export const closeActivation = (key: OtpKey, nowMs: number): Changed =>
-  // Its deadline may have closed it already, which is then written down.
-  change(key.firstUseBy === null ? key : { ...key, firstUseBy: null }, 'close_activation', nowMs, {
-    firstUseBy: null,
-  })
+  change(key, 'close_activation', nowMs, { firstUseBy: null })
 
 export const reopenActivation = (key: OtpKey, nowMs: number, firstUseBy: number): Changed =>
-  change(key, 'reopen_activation', nowMs, { firstUseTries: 0, firstUseBy })
+  change(key, 'reopen_activation', nowMs, { firstUseTries: 0, firstUseBy, assignedAt: nowMs })
 
 export const block = (key: OtpKey, nowMs: number): Changed => change(key, 'block', nowMs, {})
 
@@ -165,6 +167,7 @@ export const resetPin = (key: OtpKey, nowMs: number, firstUseBy: number): Change
     firstUseTries: 0,
     inServiceAt: null,
     firstUseBy,
+    assignedAt: nowMs, // Another activation: a first use begun before has nothing to finish.
   })
 
 /** Remains its holder's, so that the audit and the lists tell whose it was. */

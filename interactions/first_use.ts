@@ -102,7 +102,7 @@ const passwordStage: StagePage = {
     const passwordAtMs = step.site.deps.clock()
     const result = await signIn(step.site.deps, { identifier, secret: password }, step.origin)
     if (!result.ok || result.by !== 'password' || result.account.sub !== firstUse.sub) {
-      return again([{ code: 'login_refused' }])
+      return again([{ field: 'password', code: 'password_refused' }])
     }
     setDeviceCookie(step, result.cookie)
     return staged({ ...firstUse, asksPassword: false, passwordAtMs })

@@ -6,6 +6,7 @@ import pino, { type Logger } from 'pino'
 import { purgeDevices } from '../accounts/devices.ts'
 import { createHashQueue } from '../accounts/hash_queue.ts'
 import { createHasher, type MeasuredHasher } from '../accounts/hasher.ts'
+import { writeDownDeadlines } from '../accounts/key_deadlines.ts'
 import type { Clock, Deps, Random } from '../accounts/ports.ts'
 import { createSealer } from '../accounts/seal.ts'
 import { type OpenedStore, openStore } from '../adapters/open.ts'
@@ -228,6 +229,7 @@ export const startGateway = async (
     try {
       await core.opened.purge(core.deps.clock())
       await purgeDevices(core.deps)
+      await writeDownDeadlines(core.deps)
     } catch (error) {
       log[stopping ? 'debug' : 'error']({ err: error }, 'purge failed')
     }

@@ -20,6 +20,7 @@ export interface School {
 /** Every form error that has words, below `errors.` in the messages, with the values it may carry. */
 export const FORM_ERROR_CODES = [
   'login_refused',
+  'password_refused', // the password alone was asked: wrong, or delayed
   'field_required',
   'try_again', // another try of the same person is being checked at this moment
   'pin_wrong', // left?

@@ -1,11 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { Writable } from 'node:stream'
 import { Secret } from 'otpauth'
 import pino from 'pino'
 import { encode } from 'uqr'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { codeAt } from '../../policies/otp_window.ts'
+import { enrolmentIn } from '../../provider/session_enrolment.ts'
 import { mergeSessions } from '../../provider/session_factors.ts'
 import type { Browser, View } from '../support/browser.ts'
 import type { RelyingParty } from '../support/relying_party.ts'
@@ -48,14 +50,13 @@ const passwordOnly = (more: Wishes = {}) => school.person({ protection: 'none', 
 const atKeys = async (
   { identifier }: { identifier: string },
   browser: Browser = school.browser(),
-  { pin = PIN }: { pin?: string } = {},
 ): Promise<Browser> => {
   await browser.open(KEYS)
   if (browser.view.step === 'login') {
     await browser.submit({ identifier, password: PASSWORD })
   }
   if (browser.view.step === 'pin') {
-    await browser.submit({ pin })
+    await browser.submit({ pin: PIN })
   }
   expect(browser.view.step).toBe('account_keys')
   return browser
@@ -276,17 +277,27 @@ describe('a fresh proof', () => {
     expect(browser.view.step).toBe('unmet')
   })
 
-  it('by a PIN that was defined again in this sign-in is asked for in a new one', async () => {
-    const who = await school.person({ pin: PIN, pinOrigin: 'generated' })
+  it('by a PIN that was defined in this sign-in without counting is asked for in a new one', async () => {
+    const who = await school.person({ protection: 'pin' })
+    // One mailbox must not open both doors: a PIN defined so soon after does not count yet.
+    const database = new DatabaseSync(join(school.dataFolder, 'vestibule.sqlite'))
+    database
+      .prepare('UPDATE accounts SET password_reset_by_mail_at = ? WHERE sub = ?')
+      .run(Date.now(), who.sub)
+    database.close()
     const browser = school.browser()
     await enter(application, browser, who.identifier)
-    await browser.submit({ pin: PIN })
     expect(browser.view.step).toBe('define_pin')
     await browser.submit({ define_pin: 'yes', new_pin: '9160', confirm_pin: '9160' })
-    while (browser.view.step === 'device') {
-      await browser.submit({})
-    }
-    await atKeys(who, browser, { pin: '9160' })
+    await browser.submit({}) // The device is not added.
+    expect(browser.view.step).toBe('callback')
+    school.later(MINUTE_MS)
+    await browser.open(KEYS)
+    expect(browser.view.step).toBe('login')
+    await browser.submit({ identifier: who.identifier, password: PASSWORD })
+    expect(browser.view.step).toBe('pin')
+    await browser.submit({ pin: '9160' })
+    expect(browser.view.step).toBe('account_keys')
   })
 
   it.each(['/account/signed-in', '/account/proved'])(
@@ -537,7 +548,7 @@ describe('the secret', () => {
   })
 })
 
-describe('a session written by two requests at once', () => {
+describe('the record of a session', () => {
   const session = (revision?: number, kept: object = { step: 'none' }) => ({
     accountId: 'sub',
     factors: { sub: 'sub', proofs: {} },
@@ -546,10 +557,15 @@ describe('a session written by two requests at once', () => {
   const begun = session(1, { step: 'under_way' })
 
   it.each([
-    ['a request that began before it', begun, session(), begun],
+    ['a request beside it that began before', begun, session(), begun],
     ['one that carries an older state', session(2), begun, session(2)],
     ['nothing: the newer one is kept', begun, session(2), session(2)],
   ])('loses no enrolment, and brings none back, to %s', (_, stored, incoming, kept) => {
     expect(mergeSessions(stored, incoming)['enrolment']).toEqual(kept.enrolment)
+  })
+
+  it('keeps the enrolment of one person from another', () => {
+    expect(enrolmentIn(begun)).toEqual({ step: 'under_way' })
+    expect(enrolmentIn({ ...begun, accountId: 'other' })).toEqual({ step: 'none' })
   })
 })

@@ -421,6 +421,16 @@ describe('a right code beside a wrong PIN', () => {
     expect(after.state).toBe('blocked')
   })
 
+  it('that was the tenth blocks the key even if the gateway died before it said so', async () => {
+    const { key } = await holder('died.before')
+    const { otpKeys } = school.gateway.core.deps.store
+    await otpKeys.save({ ...(await key.stored()), wrongPins: 10 })
+    expect(await signsIn('died.before', key.passcode())).toBe(false)
+    const unblocked = unblock(await key.stored(), Date.now())
+    await otpKeys.save(unblocked.ok ? unblocked.key : await key.stored())
+    expect(await signsIn('died.before', key.passcode())).toBe(true)
+  })
+
   it('is forgotten by a success', async () => {
     const { key } = await holder('then.right')
     expect(await signsIn('then.right', `1739${key.code()}`)).toBe(false)

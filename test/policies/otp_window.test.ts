@@ -337,7 +337,7 @@ describe('a HOTP key', () => {
   })
 })
 
-const SEEDS = [1, 2, 3, 4, 5]
+const SEEDS = [1, 2, 3]
 
 /** A key whose quartz runs fast or slow by so many seconds a day. */
 const quartz = (chance: () => number, secondsADay: number) => {
@@ -414,7 +414,7 @@ describe('the gauge of a code', () => {
   })
 
   it('comes closer to that of the key with every use', () => {
-    const all = Array.from({ length: 40 }, (_, seed) => gaugeErrors(seed + 1))
+    const all = Array.from({ length: 20 }, (_, seed) => gaugeErrors(seed + 1))
     const mean = (uses: number): number =>
       all.reduce((sum, errors) => sum + (errors[uses] ?? Number.NaN), 0) / all.length
     expect(mean(4)).toBeLessThan(mean(0) / 2)
@@ -512,8 +512,8 @@ describe('whatever is typed, in whatever order, however the key drifts', () => {
   const sequences = fc.array(deeds, { minLength: 2, maxLength: 14 })
 
   it.each([
-    { key: TOTP, numRuns: 160 },
-    { key: HOTP, numRuns: 60 },
+    { key: TOTP, numRuns: 60 },
+    { key: HOTP, numRuns: 40 },
   ])('no step of a $key.kind key is spent that is not above all spent before', (given) => {
     const { key, numRuns } = given
     fc.assert(
