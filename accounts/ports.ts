@@ -161,8 +161,8 @@ export interface OtpKeyStore {
   save(key: OtpKey): Promise<void>
   /**
    * Uses up a code, in one atomic act: of parallel claims of one step exactly one is true, and no
-   * step or counter below one that was claimed ever is again. False, too, when the key is no longer
-   * this person's, no longer in this state, or has no PIN tries left. Null claims nothing, for the
+   * step or counter below one that was claimed ever is again, nor one that was claimed as
+   * `first_of_two`. False, too, when the key is no longer this person's, no longer in this state, or has no PIN tries left. Null claims nothing, for the
    * same work.
    */
   claim(claim: CodeClaim | null, nowMs: number): Promise<boolean>

@@ -96,8 +96,17 @@ const claimed = (
   }
 }
 
+/** Counters that a HOTP key has shown too far ahead of the next one. */
+const note = async (db: Db, serial: string, counter: number): Promise<void> => {
+  await db
+    .insertInto('otp_noted_counters')
+    .values({ serial, counter })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute()
+}
+
 const claim = async (db: Db, wanted: CodeClaim, nowMs: number): Promise<boolean> => {
-  const { serial, sub, state, step } = wanted
+  const { serial, sub, state, step, kind, as } = wanted
   const { numUpdatedRows } = await db
     .updateTable('otp_keys')
     .set(claimed(wanted, nowMs))
@@ -107,8 +116,22 @@ const claim = async (db: Db, wanted: CodeClaim, nowMs: number): Promise<boolean>
     .where('next_step', '<=', step)
     .where('wrong_pins', '<', OTP_PIN_TRIES)
     .where(({ or, eb }) => or([eb('first_step', 'is', null), eb('first_step', '<>', step)]))
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom('otp_noted_counters')
+            .select('counter')
+            .where('serial', '=', serial)
+            .where('counter', '=', step),
+        ),
+      ),
+    )
     .executeTakeFirst()
-  return numUpdatedRows === 1n
+  const isClaimed = numUpdatedRows === 1n
+  if (isClaimed && kind === 'hotp' && as === 'first_of_two') {
+    await note(db, serial, step)
+  }
+  return isClaimed
 }
 
 const SETTLED: Record<CodeOutcome, (nowMs: number) => Record<string, unknown>> = {
@@ -122,7 +145,7 @@ const SETTLED: Record<CodeOutcome, (nowMs: number) => Record<string, unknown>> =
 }
 
 /** OTP keys in SQL. */
-export const createOtpKeyStore = ({ db }: Sql): OtpKeyStore => ({
+export const createOtpKeyStore = ({ db, atomically }: Sql): OtpKeyStore => ({
   async find(serial) {
     const row = await db
       .selectFrom('otp_keys')
@@ -153,7 +176,7 @@ export const createOtpKeyStore = ({ db }: Sql): OtpKeyStore => ({
     const { serial, ...columns } = rowOf(key)
     await db.updateTable('otp_keys').set(columns).where('serial', '=', serial).execute()
   },
-  claim: (wanted, nowMs) => claim(db, wanted ?? NOTHING, nowMs),
+  claim: (wanted, nowMs) => atomically((tx) => claim(tx, wanted ?? NOTHING, nowMs)),
   async settle(serials, outcome, nowMs) {
     const rows = await db
       .updateTable('otp_keys')

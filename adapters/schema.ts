@@ -66,6 +66,7 @@ export interface Schema {
   }
   device_tokens: { token_hash: string; device_id: string }
   otp_keys: OtpKeyRow
+  otp_noted_counters: { serial: string; counter: number }
   notices: {
     seq: Generated<number>
     id: string

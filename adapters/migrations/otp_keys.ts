@@ -32,6 +32,12 @@ export const otpKeys: Migration = {
       last_used_at BIGINT,
       added_at BIGINT NOT NULL
     )`,
+    // Counters ahead of the next one that were typed without being accepted: they never will be.
+    `CREATE TABLE otp_noted_counters (
+      serial TEXT NOT NULL REFERENCES otp_keys (serial) ON DELETE CASCADE,
+      counter BIGINT NOT NULL,
+      PRIMARY KEY (serial, counter)
+    )`,
     `CREATE INDEX otp_keys_by_sub ON otp_keys (sub)`,
     `CREATE INDEX otp_keys_by_first_use ON otp_keys (first_use_by)`,
     `CREATE INDEX otp_keys_by_loan ON otp_keys (loan_until)`,

@@ -370,6 +370,16 @@ describe('a key whose clock or counter went astray', () => {
     expect(await signsIn('hotp.ahead', key.passcode(61))).toBe(true)
     expect((await key.stored()).next).toBe(67)
   })
+
+  it('never accepts a counter later that was typed too early', async () => {
+    const { key } = await holder('hotp.early', {}, { kind: 'hotp' })
+    const early = key.passcode(12)
+    expect(await signsIn('hotp.early', early)).toBe(false)
+    expect(await signsIn('hotp.early', key.passcode(14))).toBe(false)
+    expect(await signsIn('hotp.early', key.passcode(5))).toBe(true)
+    expect(await signsIn('hotp.early', early)).toBe(false)
+    expect(await signsIn('hotp.early', key.passcode(13))).toBe(true)
+  })
 })
 
 describe('a right code beside a wrong PIN', () => {
