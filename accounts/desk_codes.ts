@@ -65,9 +65,7 @@ interface Verdict<R extends string> {
 /** Reads codes of a key on the desk; burns what it recognises and writes down what it came to. */
 const atDesk = <R extends string>(
   deps: Deps,
-  serial: string,
-  by: string,
-  act: AuditAct,
+  { serial, by, act }: { serial: string; by: string; act: AuditAct },
   judge: (key: OtpKey, seed: Uint8Array, nowMs: number) => Verdict<R>,
 ): Promise<Judged<R> | KeyRefusal> =>
   deps.store.transact(async (tables: Tables): Promise<Judged<R> | KeyRefusal> => {
@@ -101,7 +99,7 @@ const atDesk = <R extends string>(
  * the key's clock or counter, as a sign-in would. `code`: digits only.
  */
 export const testKey = (deps: Deps, serial: string, code: string, by: string): Promise<TestedKey> =>
-  atDesk(deps, serial, by, 'key_tested', (key, seed, nowMs) => {
+  atDesk(deps, { serial, by, act: 'key_tested' }, (key, seed, nowMs) => {
     const near = key.inServiceAt === null ? FIRST_NEAR_STEPS : NEAR_STEPS
     const reading = readCode(key, seed, code, nowMs, near)
     if (reading.kind === 'none') {
@@ -122,7 +120,7 @@ export const resyncKey = (
   codes: { readonly first: string; readonly second: string },
   by: string,
 ): Promise<ResyncedKey> =>
-  atDesk(deps, serial, by, 'key_resynchronised', (key, seed, nowMs) => {
+  atDesk(deps, { serial, by, act: 'key_resynchronised' }, (key, seed, nowMs) => {
     const first = readCode(key, seed, codes.first, nowMs)
     if (first.kind === 'none') {
       return { key: null, refusal: 'wrong_code' }

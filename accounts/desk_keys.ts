@@ -35,7 +35,7 @@ export type DeskKeyResult = { readonly ok: true; readonly key: OtpKey } | KeyRef
 const refused = <R extends string>(reason: R): Refused<R> => ({ ok: false, reason })
 
 interface Act {
-  readonly audit: AuditAct
+  readonly act: AuditAct
   readonly notice: NoticeCode
   readonly change: (tables: Tables, key: OtpKey, nowMs: number) => Promise<DeskKeyResult> | Changed
   /** What else is true from this moment on. */
@@ -53,26 +53,26 @@ export const keyAtDesk = async (
 }
 
 /** One act on one key, with its audit entry and the notice to its holder: all of it or nothing. */
-const onKey = (deps: Deps, serial: string, by: string, act: Act): Promise<DeskKeyResult> =>
+const onKey = (deps: Deps, serial: string, by: string, doing: Act): Promise<DeskKeyResult> =>
   deps.store.transact(async (tables): Promise<DeskKeyResult> => {
     const before = await keyAtDesk(deps, tables, serial)
     if (before === null) {
       return refused('unknown_key')
     }
     const nowMs = deps.clock()
-    const changed = await act.change(tables, before, nowMs)
+    const changed = await doing.change(tables, before, nowMs)
     if (!changed.ok) {
       return changed
     }
     // A key taken back is nobody's any more: it concerns who had it.
     const sub = changed.key.sub ?? before.sub
     await tables.otpKeys.save(changed.key)
-    await act.also?.(tables, changed.key, nowMs)
+    await doing.also?.(tables, changed.key, nowMs)
     await tables.audit.append(
-      auditEntry(deps, { act: act.audit, actor: by, sub, detail: { key: serial } }),
+      auditEntry(deps, { act: doing.act, actor: by, sub, detail: { key: serial } }),
     )
     if (sub !== null) {
-      await tables.notices.add(notice(deps, sub, act.notice, { key: serial }))
+      await tables.notices.add(notice(deps, sub, doing.notice, { key: serial }))
     }
     return changed
   })
@@ -118,7 +118,7 @@ export const assignKey = (
   by: string,
 ): Promise<DeskKeyResult> =>
   onKey(deps, serial, by, {
-    audit: 'key_assigned',
+    act: 'key_assigned',
     notice: 'key_assigned',
     change: giveTo(sub, (policy, nowMs) => ({
       firstUseBy: firstUseDeadline(policy, nowMs),
@@ -134,7 +134,7 @@ export const lendKey = (
   by: string,
 ): Promise<DeskKeyResult> =>
   onKey(deps, serial, by, {
-    audit: 'key_lent',
+    act: 'key_lent',
     notice: 'key_assigned',
     change: giveTo(sub, (_, nowMs) => ({
       firstUseBy: nowMs + LOAN_MS,
@@ -145,7 +145,7 @@ export const lendKey = (
 /** Takes a key back. */
 export const withdrawKey = (deps: Deps, serial: string, by: string): Promise<DeskKeyResult> =>
   onKey(deps, serial, by, {
-    audit: 'key_withdrawn',
+    act: 'key_withdrawn',
     notice: 'key_withdrawn',
     change: (_, key, nowMs) => withdraw(key, nowMs),
   })
@@ -153,7 +153,7 @@ export const withdrawKey = (deps: Deps, serial: string, by: string): Promise<Des
 /** Lets a blocked key be used again, with the PIN it has. */
 export const unblockKey = (deps: Deps, serial: string, by: string): Promise<DeskKeyResult> =>
   onKey(deps, serial, by, {
-    audit: 'key_unblocked',
+    act: 'key_unblocked',
     notice: 'key_unblocked',
     change: (_, key, nowMs) => unblock(key, nowMs),
   })
@@ -182,7 +182,7 @@ const anotherFirstUse =
 /** Gives a person a new deadline for the first use that was closed. */
 export const reopenKey = (deps: Deps, serial: string, by: string): Promise<DeskKeyResult> =>
   onKey(deps, serial, by, {
-    audit: 'key_activation_reopened',
+    act: 'key_activation_reopened',
     notice: 'key_activation_reopened',
     change: anotherFirstUse(reopenActivation),
   })
@@ -190,7 +190,7 @@ export const reopenKey = (deps: Deps, serial: string, by: string): Promise<DeskK
 /** Forgets the PIN of a key: its holder defines another at a new first use. Sessions stay. */
 export const resetKeyPin = (deps: Deps, serial: string, by: string): Promise<DeskKeyResult> =>
   onKey(deps, serial, by, {
-    audit: 'key_pin_reset',
+    act: 'key_pin_reset',
     notice: 'key_pin_reset',
     change: anotherFirstUse(resetPin),
   })
@@ -210,7 +210,7 @@ export const reportKeyLost = async (
   by: string,
 ): Promise<DeskKeyResult> => {
   const result = await onKey(deps, serial, by, {
-    audit: 'key_lost',
+    act: 'key_lost',
     notice: 'key_lost',
     change: (_, key, nowMs) => reportedLost(key, nowMs),
     also: async ({ accounts }, key, nowMs) => {
