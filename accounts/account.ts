@@ -13,7 +13,7 @@ export interface Person {
   readonly userType: UserType
   readonly givenName: string
   readonly familyName: string
-  /** Imported address; proves nothing. */
+  /** Imported address; proves nothing, but will do for notices. */
   readonly email: string | null
   /** ISO date; used only to refuse a PIN or password that can be guessed from it. */
   readonly birthDate: string | null
@@ -36,6 +36,8 @@ export interface PasswordRecord {
   readonly rulesVersion: number
   /** An administrator asked for a change at the next connection. */
   readonly mustChange: boolean
+  /** Serves no more since: theft was suspected. Whoever gets in otherwise sets a new one. */
+  readonly voidedAt: number | null
 }
 
 export interface PinRecord {
@@ -54,6 +56,10 @@ export interface Account extends Person {
   readonly pin: PinRecord | null
   readonly hadPin: boolean
   readonly passwordResetByMailAt: number
+  /** Address that its owner has proved to read; comes before the imported one. */
+  readonly verifiedEmail: string | null
+  /** The language that its owner has chosen, whatever the directory says. */
+  readonly chosenLocale: Locale | null
   /** Whatever was proved or issued before (ms) is void. */
   readonly validAfter: number
   readonly disabledAt: number | null
@@ -68,6 +74,18 @@ export const identifierKey = (typed: string): string =>
 
 export const fullName = (person: Pick<Person, 'givenName' | 'familyName'>): string =>
   `${person.givenName} ${person.familyName}`.trim()
+
+/** The language to write to somebody in; null: nobody has said. */
+export const localeOfAccount = ({
+  chosenLocale,
+  locale,
+}: Pick<Account, 'chosenLocale' | 'locale'>): Locale | null => chosenLocale ?? locale
+
+/** Where mail about the account goes; null: nowhere. */
+export const mailAddress = ({
+  verifiedEmail,
+  email,
+}: Pick<Account, 'verifiedEmail' | 'email'>): string | null => verifiedEmail ?? email
 
 export const isBlockedPin = (pin: PinRecord): boolean => pin.blockedAt !== null
 

@@ -1,7 +1,7 @@
 import { generatePin } from '../policies/pin_rules.ts'
 import { type Account, isBlockedPin } from './account.ts'
 import { auditEntry } from './audit.ts'
-import { notice } from './notices.ts'
+import { tell } from './notices.ts'
 import type { Deps, HashLane } from './ports.ts'
 import { pinOwner } from './verify_pin.ts'
 
@@ -95,7 +95,7 @@ export const resetPin = async (
     await tables.pinTries.clear(sub)
     const devicesForgotten = await tables.devices.removeAll(sub)
     await tables.accounts.voidBefore(sub, nowMs)
-    await tables.notices.add(notice(deps, sub, 'pin_reset'))
+    await tell(deps, tables, sub, 'pin_reset')
     await tables.audit.append(
       auditEntry(deps, {
         act: 'pin_generated',

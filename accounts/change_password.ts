@@ -7,7 +7,7 @@ import type { Policy } from '../policies/policy.ts'
 import { type Account, isProtectedAlike, type PasswordRecord } from './account.ts'
 import { auditEntry } from './audit.ts'
 import { laneOfPerson } from './lane.ts'
-import { notice } from './notices.ts'
+import { tell } from './notices.ts'
 import type { Deps, Origin } from './ports.ts'
 import { passwordOwner } from './sign_in.ts'
 
@@ -68,13 +68,14 @@ export const changePassword = async (
       setAt: deps.clock(),
       rulesVersion: policy.passwords.rules_version,
       mustChange: false,
+      voidedAt: null,
     }
     // Two sign-ins may reach the change; one saves, the other starts again.
     const alike = isProtectedAlike(account, await tables.accounts.bySub(sub))
     if (!alike || !(await tables.accounts.replacePassword(sub, current.sealed, record))) {
       return { ok: false, refusals: [{ reason: 'changed_meanwhile' }] }
     }
-    await tables.notices.add(notice(deps, sub, 'password_changed'))
+    await tell(deps, tables, sub, 'password_changed')
     await tables.audit.append(
       auditEntry(deps, {
         act: 'password_changed',

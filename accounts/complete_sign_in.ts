@@ -3,7 +3,7 @@ import { effectiveProtection } from '../policies/policy.ts'
 import { acrOf, amrOf } from '../policies/proofs.ts'
 import type { Account } from './account.ts'
 import { auditEntry } from './audit.ts'
-import { notice, whence } from './notices.ts'
+import { tell, whence } from './notices.ts'
 import type { Deps, Origin } from './ports.ts'
 
 /** With *notification only*, a sign-in from a device that was not recognised when it began is told. */
@@ -62,7 +62,7 @@ export const completeSignIn = (
       }),
     )
     if (isTold(account, situation)) {
-      await tables.notices.add(notice(deps, sub, 'new_connection', whence(origin)))
+      await tell(deps, tables, sub, 'new_connection', { params: whence(origin) })
     }
   })
 }

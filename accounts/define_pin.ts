@@ -4,7 +4,7 @@ import type { Policy } from '../policies/policy.ts'
 import { type Account, isProtectedAlike, type PinRecord } from './account.ts'
 import { auditEntry } from './audit.ts'
 import { laneOfPerson } from './lane.ts'
-import { notice, whence } from './notices.ts'
+import { tell, whence } from './notices.ts'
 import type { Deps, Origin } from './ports.ts'
 import { pinOwner } from './verify_pin.ts'
 
@@ -68,7 +68,7 @@ export const definePin = async (
     }
     await tables.accounts.setProtection(sub, 'pin')
     await tables.devices.removeAll(sub, 'notification')
-    await tables.notices.add(notice(deps, sub, 'pin_defined'))
+    await tell(deps, tables, sub, 'pin_defined')
     await tables.audit.append(
       auditEntry(deps, {
         act: 'pin_defined',
@@ -101,7 +101,7 @@ export const chooseProtection = async (
     }
     await tables.accounts.setProtection(account.sub, protection)
     // Somebody who knows the password alone may have chosen it, and nothing else would tell.
-    await tables.notices.add(notice(deps, account.sub, 'protection_chosen', whence(origin)))
+    await tell(deps, tables, account.sub, 'protection_chosen', { params: whence(origin) })
     await tables.audit.append(
       auditEntry(deps, {
         act: 'protection_chosen',

@@ -3,7 +3,7 @@ import type { Account } from './account.ts'
 import type { EndEverything } from './administer.ts'
 import { type AuditAct, auditEntry } from './audit.ts'
 import { writeDownDeadline } from './key_deadlines.ts'
-import { notice } from './notices.ts'
+import { tell } from './notices.ts'
 import {
   assign,
   type Changed,
@@ -72,7 +72,7 @@ const onKey = (deps: Deps, serial: string, by: string, doing: Act): Promise<Desk
       auditEntry(deps, { act: doing.act, actor: by, sub, detail: { key: serial } }),
     )
     if (sub !== null) {
-      await tables.notices.add(notice(deps, sub, doing.notice, { key: serial }))
+      await tell(deps, tables, sub, doing.notice, { params: { key: serial } })
     }
     return changed
   })

@@ -13,7 +13,7 @@ import { type Account, isProtectedAlike } from './account.ts'
 import { auditEntry } from './audit.ts'
 import { chooseKeyPin, judgeKeyPin } from './first_use.ts'
 import { passcodeSubjectOf, presentedBrowser } from './lane.ts'
-import { notice, whence } from './notices.ts'
+import { tell, whence } from './notices.ts'
 import { enrolledApp, type OtpKey, stateNow } from './otp_key.ts'
 import { openSeed, sealSeed } from './otp_seed.ts'
 import type { Deps, Origin, Presented, Tables } from './ports.ts'
@@ -213,7 +213,7 @@ export const enrolApp = async (
     if (added === 'added') {
       await rememberPlace(deps, tables, account, origin, presented)
       const params = { key: serial, ...whence(origin) }
-      await tables.notices.add(notice(deps, sub, 'key_in_service', params))
+      await tell(deps, tables, sub, 'key_in_service', { params })
       await tables.audit.append(
         auditEntry(deps, { act: 'key_app_enrolled', sub, origin, detail: { key: serial } }),
       )

@@ -8,7 +8,7 @@ import { followBrowser } from './devices.ts'
 import { type FirstUseLimit, type Judged, judgeTry, settleKeys, type Try } from './judge_try.ts'
 import { keepPlace } from './keep_place.ts'
 import { laneOfPerson, passcodeSubjectOf, presentedBrowser } from './lane.ts'
-import { notice, whence } from './notices.ts'
+import { tell, whence } from './notices.ts'
 import {
   FIRST_USE_TRIES,
   FIRST_USE_TRIES_AFTER_PASSWORD,
@@ -204,7 +204,7 @@ export const finishFirstUse = async (
     const { cookie, browserId } = await followBrowser(deps, tables, account, origin, nowMs)
     await countRight(deps, tables, account, judged, browserId, origin)
     const params = { key: key.serial, ...whence(origin) }
-    await tables.notices.add(notice(deps, account.sub, 'key_in_service', params))
+    await tell(deps, tables, account.sub, 'key_in_service', { params })
     await tables.audit.append(
       auditEntry(deps, {
         act: 'key_in_service',

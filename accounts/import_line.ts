@@ -2,7 +2,7 @@ import type { PolicySet } from '../policies/policy.ts'
 import { type Account, identifierKey, type Person } from './account.ts'
 import { auditEntry, randomId } from './audit.ts'
 import { hashPassword, mayReplace, type ReadyPassword, sameAsLast } from './imported_password.ts'
-import { notice } from './notices.ts'
+import { tell } from './notices.ts'
 import { type PersonLine, shown } from './person_row.ts'
 import type { Deps, Tables } from './ports.ts'
 
@@ -234,7 +234,7 @@ const writePassword = async (
   await tables.accounts.setImportMark(sub, mark)
   const was = account?.password?.origin ?? null
   if (was === 'personal') {
-    await tables.notices.add(notice(deps, sub, 'password_changed'))
+    await tell(deps, tables, sub, 'password_changed')
   }
   if (was !== null) {
     await endSessions(deps, tables, sub, by)

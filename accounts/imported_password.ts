@@ -90,6 +90,7 @@ export const hashPassword = async (
       rulesVersion: verdict.ok ? rules_version : 0,
       // Digits alone are for passcodes: the two share one field.
       mustChange: origin === 'personal' && /^\d+$/.test(value),
+      voidedAt: null,
     },
     mark: origin === 'initial' ? initialMark(deps, sub, value) : `${PERSONAL_MARK}${sealed}`,
   }

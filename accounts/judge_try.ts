@@ -2,7 +2,7 @@ import { truncateNetwork } from '../policies/network.ts'
 import type { Account } from './account.ts'
 import { auditEntry } from './audit.ts'
 import { claimOf, type Match, matchCode, type Routed } from './code_match.ts'
-import { notice } from './notices.ts'
+import { tell } from './notices.ts'
 import {
   block,
   closeActivation,
@@ -11,16 +11,7 @@ import {
   OTP_PIN_TRIES,
   type OtpKey,
 } from './otp_key.ts'
-import type {
-  Admission,
-  Deps,
-  HashPlace,
-  NoticeCode,
-  Origin,
-  Place,
-  Presented,
-  Tables,
-} from './ports.ts'
+import type { Admission, Deps, HashPlace, Origin, Place, Presented, Tables } from './ports.ts'
 
 /** What a try is checked against: one argon2id, of `secret`, whatever it turns out to be. */
 export interface Against {
@@ -204,7 +195,7 @@ const tellOfKey = async (
   origin: Origin,
 ): Promise<void> => {
   if (sub !== null) {
-    await tables.notices.add(notice(deps, sub, act satisfies NoticeCode, { key: serial }))
+    await tell(deps, tables, sub, act, { params: { key: serial } })
   }
   await tables.audit.append(
     auditEntry(deps, { act, outcome: 'refused', sub, origin, detail: { key: serial } }),

@@ -1,5 +1,5 @@
 import { type AuditAct, auditEntry } from './audit.ts'
-import { notice } from './notices.ts'
+import { tell } from './notices.ts'
 import {
   type Changed,
   closeActivation,
@@ -37,8 +37,8 @@ const ENDS: Partial<Record<OtpKeyState, End>> = {
  * notice. Returns the key as it is then, which is the one given where nothing was due.
  */
 export const writeDownDeadline = async (
-  deps: Pick<Deps, 'clock' | 'random'>,
-  tables: Pick<Tables, 'otpKeys' | 'audit' | 'notices'>,
+  deps: Deps,
+  tables: Tables,
   key: OtpKey,
 ): Promise<OtpKey> => {
   const nowMs = deps.clock()
@@ -54,7 +54,7 @@ export const writeDownDeadline = async (
     auditEntry(deps, { act: end.act, actor: null, sub, detail: { key: serial, why: end.why } }),
   )
   if (end.tells !== null && sub !== null) {
-    await tables.notices.add(notice(deps, sub, end.tells, { key: serial }))
+    await tell(deps, tables, sub, end.tells, { params: { key: serial } })
   }
   return changed.key
 }

@@ -2,7 +2,7 @@ import type { RefusedTry } from '../policies/lockout.ts'
 import type { KeyClock } from '../policies/otp_window.ts'
 import type { PolicySet, Protection } from '../policies/policy.ts'
 import type { UserType } from '../policies/user_type.ts'
-import type { Account, PasswordRecord, Person, PinRecord } from './account.ts'
+import type { Account, Locale, PasswordRecord, Person, PinRecord } from './account.ts'
 import type { OtpKey, OtpKeyState } from './otp_key.ts'
 import type { Sealer } from './seal.ts'
 
@@ -42,6 +42,13 @@ export interface AccountStore {
   /** Stores a PIN only while the account's is `expectedSealed` (null: has none). */
   replacePin(sub: string, expectedSealed: string | null, pin: PinRecord): Promise<boolean>
   setPinBlocked(sub: string, atMs: number | null): Promise<void>
+  /** The PIN goes; that the account had one stays known. */
+  removePin(sub: string): Promise<void>
+  /** The password serves no more, as it is; true unless there is none, or it was void before. */
+  voidPassword(sub: string, atMs: number): Promise<boolean>
+  setVerifiedEmail(sub: string, email: string | null): Promise<void>
+  /** What the person chose; what the directory says stays beside it. */
+  setLocale(sub: string, locale: Locale | null): Promise<void>
   /**
    * What the last import set as the password, in a form of the importer's own (no secret can be
    * read from it); null: never any. A repeated import compares with it. Column `import_mark`.
@@ -178,6 +185,61 @@ export interface OtpKeyStore {
   overdue(nowMs: number, limit: number): Promise<OtpKey[]>
 }
 
+/** Something to be told outside, whatever happens to this process meanwhile. */
+export interface OutboxItem {
+  readonly id: string
+  readonly kind: 'mail' | 'logout'
+  /** What to send, sealed and bound to the id: it may hold a code. */
+  readonly sealed: string
+  readonly createdAt: number
+  /** Tries so far, with the one that it was taken for. */
+  readonly attempts: number
+}
+
+export interface Outbox {
+  /** In the transaction of what it tells. Due at once. */
+  add(item: Omit<OutboxItem, 'attempts'>): Promise<void>
+  /**
+   * Takes what is due, oldest first: nobody else gets it for `leaseMs`, and everybody after that,
+   * so that a worker that dies loses nothing.
+   */
+  take(nowMs: number, leaseMs: number, limit: number): Promise<OutboxItem[]>
+  /** Over, for good: sent, or given up. */
+  remove(id: string): Promise<void>
+  /** Not yet: to be taken again from then on. */
+  postpone(id: string, dueAtMs: number): Promise<void>
+}
+
+export type MailedCodePurpose = 'pin_reset' | 'address'
+
+/** Codes sent by mail, as keyed hashes. */
+export interface MailedCodes {
+  /**
+   * Keeps a new code, in the transaction that queues its mail; codes of the same flow end. False,
+   * and nothing is kept, where this account has had too many for this purpose (`limits`).
+   */
+  add(
+    code: {
+      readonly id: string
+      readonly sub: string
+      readonly purpose: MailedCodePurpose
+      /** The flow, and with it the browser, that alone may use it. */
+      readonly boundTo: string
+      readonly codeHash: string
+      readonly atMs: number
+      readonly expiresAt: number
+    },
+    limits: readonly { readonly most: number; readonly withinMs: number }[],
+  ): Promise<boolean>
+  /**
+   * Counts a try, and only then gives the hash to compare with: of parallel tries no more than
+   * `triesMax` ever get it. Null: unknown, of another flow, over, or used up.
+   */
+  tryOnce(id: string, boundTo: string, triesMax: number, nowMs: number): Promise<string | null>
+  /** Ends a code that was right; true for exactly one caller. */
+  end(id: string): Promise<boolean>
+}
+
 /** A browser that one person added. */
 export interface Device {
   readonly id: string
@@ -271,6 +333,13 @@ export type NoticeCode =
   | 'key_pin_reset'
   | 'key_lost'
   | 'key_withdrawn'
+  | 'pin_changed'
+  | 'pin_reset_by_mail'
+  | 'protection_changed'
+  | 'devices_forgotten'
+  | 'address_changed'
+  | 'account_secured'
+  | 'password_voided'
 
 /** Something that the person is told, in the account and, later, by mail. */
 export interface Notice {
@@ -287,6 +356,8 @@ export interface NoticeStore {
   list(sub: string, limit: number): Promise<Notice[]>
   /** When the newest of this code was added; null: never. */
   newest(sub: string, code: NoticeCode): Promise<number | null>
+  /** *This wasn't me* was said to this one; true for exactly one caller. */
+  answer(id: string, sub: string, atMs: number): Promise<boolean>
 }
 
 export interface AuditEntry {
@@ -333,6 +404,8 @@ export interface Tables {
   readonly passwordTries: PasswordTries
   readonly pinTries: PinTries
   readonly otpKeys: OtpKeyStore
+  readonly outbox: Outbox
+  readonly mailedCodes: MailedCodes
   readonly devices: DeviceStore
   readonly notices: NoticeStore
   readonly audit: AuditLog
@@ -391,6 +464,10 @@ export interface Deps {
   readonly digest: (purpose: string, text: string) => string
   /** Seals the seeds of OTP keys. */
   readonly seeds: Sealer
+  /** Seals what the outbox keeps. */
+  readonly letters: Sealer
+  /** Mail can be sent here. */
+  readonly mails: boolean
   readonly schoolName: string
 }
 

@@ -73,6 +73,9 @@ const obstacleOf = (
   if (account.password === null) {
     return 'no_password'
   }
+  if (account.password.voidedAt !== null) {
+    return 'password_void'
+  }
   return isLapsed(account.password, policy, nowMs) ? 'password_lapsed' : null
 }
 

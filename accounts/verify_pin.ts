@@ -6,7 +6,7 @@ import { auditEntry } from './audit.ts'
 import { deviceHere } from './devices.ts'
 import { keepPlace } from './keep_place.ts'
 import { laneOfPerson, presentedBrowser } from './lane.ts'
-import { notice, whence } from './notices.ts'
+import { tell, whence } from './notices.ts'
 import type { Deps, HashPlace, Origin, PinTries, Presented, Tables } from './ports.ts'
 import { renewPin } from './renew_hash.ts'
 
@@ -62,7 +62,7 @@ const beginTry = (
       auditEntry(deps, { act: 'pin_wrong', ...refused, detail: { why: begun.reason } }),
     )
     if (begun.reason === 'blocked' && begun.blockedNow) {
-      await tables.notices.add(notice(deps, sub, 'pin_blocked'))
+      await tell(deps, tables, sub, 'pin_blocked')
       await tables.audit.append(auditEntry(deps, { act: 'pin_blocked', ...refused }))
     }
     return begun
@@ -84,7 +84,7 @@ const tellOfWrongPin = async (
     return
   }
   if (!(await deviceHere(deps, account, policy, origin, tables)).recognised) {
-    await tables.notices.add(notice(deps, account.sub, 'pin_wrong', whence(origin)))
+    await tell(deps, tables, account.sub, 'pin_wrong', { params: whence(origin) })
   }
 }
 
@@ -157,7 +157,7 @@ const checkPin = async (
     if (!blocked) {
       return { ok: false, reason: 'wrong', left }
     }
-    await tables.notices.add(notice(deps, sub, 'pin_blocked'))
+    await tell(deps, tables, sub, 'pin_blocked')
     await tables.audit.append(auditEntry(deps, { act: 'pin_blocked', ...refused }))
     return { ok: false, reason: 'blocked' }
   })

@@ -23,6 +23,7 @@ const passwordOf = (row: AccountRow): PasswordRecord | null =>
         setAt: row.password_set_at ?? 0,
         rulesVersion: row.password_rules_version ?? 0,
         mustChange: row.password_must_change === 1,
+        voidedAt: row.password_voided_at,
       }
 
 const pinOf = (row: AccountRow): PinRecord | null =>
@@ -54,6 +55,8 @@ const accountOf = (row: AccountRow & { has_otp_keys: unknown }): Account => ({
   pin: pinOf(row),
   hadPin: row.had_pin === 1,
   passwordResetByMailAt: row.password_reset_by_mail_at,
+  verifiedEmail: row.verified_email,
+  chosenLocale: row.chosen_locale,
   validAfter: row.valid_after,
   disabledAt: row.disabled_at,
   hasOtpKeys: Boolean(row.has_otp_keys),
@@ -82,6 +85,7 @@ const passwordColumns = (password: PasswordRecord) => ({
   password_set_at: password.setAt,
   password_rules_version: password.rulesVersion,
   password_must_change: password.mustChange ? 1 : 0,
+  password_voided_at: password.voidedAt,
 })
 
 const pinColumns = (pin: PinRecord) => ({
@@ -199,6 +203,23 @@ export const createAccountStore = ({ db, atomically }: Sql): AccountStore => {
     setPassword: (sub, password) => set(sub, passwordColumns(password)),
     setPin: (sub, pin) => set(sub, pinColumns(pin)),
     setPinBlocked: (sub, atMs) => set(sub, { pin_blocked_at: atMs }),
+    setVerifiedEmail: (sub, email) => set(sub, { verified_email: email }),
+    setLocale: (sub, locale) => set(sub, { chosen_locale: locale }),
+    removePin: (sub) =>
+      set(sub, {
+        pin_sealed: null,
+        pin_origin: null,
+        pin_set_at: null,
+        pin_length: null,
+        pin_blocked_at: null,
+      }),
+    async voidPassword(sub, atMs) {
+      const { numUpdatedRows } = await change(sub, { password_voided_at: atMs })
+        .where('password_sealed', 'is not', null)
+        .where('password_voided_at', 'is', null)
+        .executeTakeFirst()
+      return numUpdatedRows === 1n
+    },
     async voidBefore(sub, timeMs) {
       await change(sub, { valid_after: timeMs }).where('valid_after', '<', timeMs).execute()
     },

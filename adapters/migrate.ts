@@ -5,6 +5,7 @@ import type { Clock } from '../accounts/ports.ts'
 import { deviceTokens } from './migrations/device_tokens.ts'
 import { first } from './migrations/first.ts'
 import { indexes } from './migrations/indexes.ts'
+import { mail } from './migrations/mail.ts'
 import { otpKeys } from './migrations/otp_keys.ts'
 import type { Schema } from './schema.ts'
 import type { Sql } from './sql.ts'
@@ -24,7 +25,7 @@ export interface Migration {
 const SQLITE_WORDS: SqlWords = { serialKey: 'INTEGER PRIMARY KEY AUTOINCREMENT' }
 
 /** Numbered by their place, from 1. */
-export const MIGRATIONS: readonly Migration[] = [first, indexes, deviceTokens, otpKeys]
+export const MIGRATIONS: readonly Migration[] = [first, indexes, deviceTokens, otpKeys, mail]
 
 const spaceless = (text: string): string => text.replace(/\s+/g, ' ')
 

@@ -6,7 +6,7 @@ export const createNoticeStore = ({ db }: Sql): NoticeStore => ({
   async add({ id, sub, code, atMs, params }) {
     await db
       .insertInto('notices')
-      .values({ id, sub, code, at_ms: atMs, params: JSON.stringify(params) })
+      .values({ id, sub, code, at_ms: atMs, params: JSON.stringify(params), answered_at: null })
       .execute()
   },
   async newest(sub, code) {
@@ -19,6 +19,16 @@ export const createNoticeStore = ({ db }: Sql): NoticeStore => ({
       .limit(1)
       .executeTakeFirst()
     return row?.at_ms ?? null
+  },
+  async answer(id, sub, atMs) {
+    const { numUpdatedRows } = await db
+      .updateTable('notices')
+      .set({ answered_at: atMs })
+      .where('id', '=', id)
+      .where('sub', '=', sub)
+      .where('answered_at', 'is', null)
+      .executeTakeFirst()
+    return numUpdatedRows === 1n
   },
   async list(sub, limit) {
     const rows = await db

@@ -4,10 +4,12 @@ import { createAccountStore } from './account_store.ts'
 import { createAuditLog } from './audit_log.ts'
 import { createDeviceStore } from './device_store.ts'
 import { createKeyChecks, type KeyChecks } from './key_checks.ts'
+import { createMailedCodes } from './mailed_codes.ts'
 import { migrate } from './migrate.ts'
 import { createNoticeStore } from './notice_store.ts'
 import { createOpStore, type OpStore } from './oidc_sqlite.ts'
 import { createOtpKeyStore } from './otp_key_store.ts'
+import { createOutbox } from './outbox_store.ts'
 import { createPasswordTries } from './password_tries.ts'
 import { createPinTries } from './pin_tries.ts'
 import { createPolicyStore, type PolicyCache } from './policy_store.ts'
@@ -39,6 +41,8 @@ const createTables = (sql: Sql, cache: PolicyCache): Tables => ({
   passwordTries: createPasswordTries(sql),
   pinTries: createPinTries(sql),
   otpKeys: createOtpKeyStore(sql),
+  outbox: createOutbox(sql),
+  mailedCodes: createMailedCodes(sql),
   devices: createDeviceStore(sql),
   notices: createNoticeStore(sql),
   audit: createAuditLog(sql),

@@ -1,7 +1,14 @@
 import type { Generated } from 'kysely'
 import type { Locale, PasswordOrigin, PinRecord } from '../accounts/account.ts'
 import type { OtpKey } from '../accounts/otp_key.ts'
-import type { AuditEntry, Device, NoticeCode, Place } from '../accounts/ports.ts'
+import type {
+  AuditEntry,
+  Device,
+  MailedCodePurpose,
+  NoticeCode,
+  OutboxItem,
+  Place,
+} from '../accounts/ports.ts'
 import type { Protection } from '../policies/policy.ts'
 import type { UserType } from '../policies/user_type.ts'
 
@@ -74,6 +81,27 @@ export interface Schema {
     code: NoticeCode
     at_ms: number
     params: string
+    answered_at: number | null
+  }
+  outbox: {
+    seq: Generated<number>
+    id: string
+    kind: OutboxItem['kind']
+    sealed: string
+    created_at: number
+    due_at: number
+    attempts: number
+  }
+  mailed_codes: {
+    id: string
+    sub: string
+    purpose: MailedCodePurpose
+    bound_to: string
+    code_hash: string
+    at_ms: number
+    expires_at: number
+    tries: number
+    ended: number
   }
   audit_log: {
     seq: Generated<number>
@@ -120,6 +148,9 @@ export interface AccountRow {
   password_set_at: number | null
   password_rules_version: number | null
   password_must_change: number | null
+  password_voided_at: number | null
+  verified_email: string | null
+  chosen_locale: Locale | null
   import_mark: string | null
   pin_sealed: string | null
   pin_origin: PinRecord['origin'] | null

@@ -1,5 +1,5 @@
 import type { Context } from 'koa'
-import { fullName } from '../accounts/account.ts'
+import { fullName, localeOfAccount } from '../accounts/account.ts'
 import { mayEnrolApp } from '../accounts/enrol_app.ts'
 import { type OtpKey, stateNow } from '../accounts/otp_key.ts'
 import type { KeyRow } from '../views/pages.ts'
@@ -69,6 +69,6 @@ export const showKeys = async (ctx: Context, site: Site): Promise<void> => {
       portalHref: '/',
       helpHref: HELP_PATH,
     },
-    { account: account.locale },
+    { account: localeOfAccount(account) },
   )
 }

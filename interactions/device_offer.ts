@@ -1,3 +1,4 @@
+import { localeOfAccount } from '../accounts/account.ts'
 import { browserFamily } from '../accounts/browser_family.ts'
 import { addDevice } from '../accounts/devices.ts'
 import { cleanName, DEVICE_NAME_MAX, isVagueName, suggestName } from '../policies/device_name.ts'
@@ -32,7 +33,7 @@ export const offerOf = (
   }
   const locale = localeOf(step.ctx, {
     uiLocales: step.params['ui_locales'],
-    account: step.account.locale,
+    account: localeOfAccount(step.account),
     fallback: step.site.defaultLocale,
   })
   const family = browserFamily(step.origin.userAgent)

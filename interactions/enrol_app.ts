@@ -1,6 +1,6 @@
 import type { Context } from 'koa'
 import { encode } from 'uqr'
-import { fullName } from '../accounts/account.ts'
+import { fullName, localeOfAccount } from '../accounts/account.ts'
 import {
   APP_FACE,
   beginEnrolment,
@@ -108,7 +108,7 @@ export const showEnrolment = async (ctx: Context, site: Site): Promise<void> => 
       codeLength: APP_FACE.digits,
       cancel: { action: CANCEL_PATH, csrf: csrfToken(site, sessionUid, CANCEL_FORM) },
     },
-    { account: account.locale },
+    { account: localeOfAccount(account) },
   )
 }
 

@@ -27,6 +27,7 @@ import {
   type Submitted,
   setDeviceCookie,
   showPage,
+  staged,
 } from './step.ts'
 
 /** Where a form that gives up halfway posts to. */
@@ -40,7 +41,7 @@ const STAGES = [
 ] as const
 type Stage = (typeof STAGES)[number]
 
-export const stageOf = ({ done, asksPassword, pin }: FirstUseStage): Stage => {
+export const firstUseStage = ({ done, asksPassword, pin }: FirstUseStage): Stage => {
   if (done !== null) {
     return 'first_use_done'
   }
@@ -53,7 +54,8 @@ export const stageOf = ({ done, asksPassword, pin }: FirstUseStage): Stage => {
 /** The first code of a key was right: on to its PIN, or to the password before it. */
 export const beginStages = (sub: string, key: OtpKey, asksPassword: boolean): Staged => ({
   kind: 'staged',
-  firstUse: {
+  stage: {
+    kind: 'first_use',
     sub,
     activation: activationOf(key),
     asksPassword,
@@ -62,8 +64,6 @@ export const beginStages = (sub: string, key: OtpKey, asksPassword: boolean): St
     done: null,
   },
 })
-
-const staged = (firstUse: FirstUseStage): Staged => ({ kind: 'staged', firstUse })
 
 /** A stage of a first use, inside the login or inside the step that asks for a passcode. */
 interface At {
@@ -170,7 +170,7 @@ const passcodeStage: StagePage = {
     )
     if (!result.ok) {
       return result.reason === 'changed'
-        ? { kind: 'staged', firstUse: null }
+        ? staged(null)
         : again([{ field: 'passcode', code: 'passcode_refused' }])
     }
     setDeviceCookie(step, result.cookie)
@@ -233,7 +233,7 @@ const atStage = async (step: Step, firstUse: FirstUseStage, atLogin: boolean): P
 
 /** The page of the stage that a first use has come to. */
 export const firstUsePages = (firstUse: FirstUseStage, atLogin: boolean): StepPage<Step> => {
-  const page = STAGE_PAGES[stageOf(firstUse)]
+  const page = STAGE_PAGES[firstUseStage(firstUse)]
   return {
     show: async (step, _due, { errors }) =>
       page.show(step, await atStage(step, firstUse, atLogin), errors),

@@ -6,32 +6,33 @@ import { assertOurForm } from './csrf.ts'
 import { refusedPage, unmetPage } from './dead_ends.ts'
 import { definePinPage } from './define_pin.ts'
 import { devicePage } from './device.ts'
-import { firstUsePages, START_AGAIN, stageOf } from './first_use.ts'
+import { firstUsePages, firstUseStage, START_AGAIN } from './first_use.ts'
 import { readForm } from './form.ts'
 import { rememberLocale } from './locale.ts'
 import { loginPage } from './login.ts'
 import { otpPage } from './otp.ts'
 import { seeOther } from './page.ts'
 import { pinPage } from './pin.ts'
+import { pinResetPages, pinResetStage } from './pin_reset.ts'
 import type { Site } from './site.ts'
 import {
   type Answer,
   answeredMeanwhile,
   type Finished,
-  type FirstUseStage,
   finish,
   finishStep,
-  firstUseOf,
   type Interaction,
   loadInteraction,
   loadStep,
   type PersonStep,
   refusedOf,
+  type Stage,
   type Step,
   type StepPage,
   type Submitted,
   showAgain,
   showStage,
+  stageOf,
 } from './step.ts'
 
 /** The page of every step after the first proof. */
@@ -49,23 +50,27 @@ type Ask<T> = <S extends Step>(page: StepPage<S>, step: S, due: NextStep) => Pro
 
 interface Opened {
   readonly details: Interaction
-  readonly firstUse: FirstUseStage | null
-  /** Of the page: the step, or the stage of a first use inside it. */
+  readonly stage: Stage | null
+  /** Of the page: the step, or the stage inside it. */
   readonly name: string
 }
 
+/** The name of each stage's page. */
+const nameOfStage = (stage: Stage): string =>
+  stage.kind === 'first_use' ? firstUseStage(stage) : pinResetStage(stage)
+
 const open = async (ctx: Context, site: Site, uid: string): Promise<Opened> => {
   const details = await loadInteraction(ctx, site, uid)
-  const firstUse = firstUseOf(site, details)
-  const name = firstUse === null ? details.prompt.name : stageOf(firstUse)
-  return { details, firstUse, name }
+  const stage = stageOf(site, details)
+  const name = stage === null ? details.prompt.name : nameOfStage(stage)
+  return { details, stage, name }
 }
 
 /** Asks the page of the step; where something else is due by now, goes on to that. */
 const ask = async <T>(
   ctx: Context,
   site: Site,
-  { details, firstUse, name }: Opened,
+  { details, stage, name }: Opened,
   question: Ask<T>,
 ): Promise<{ step: Step; answer: T | Finished }> => {
   const { step, person, due } = await loadStep(ctx, site, details, name)
@@ -73,13 +78,13 @@ const ask = async <T>(
   if (!isDue) {
     return { step, answer: finish({}) }
   }
-  if (firstUse !== null) {
-    return { step, answer: await question(firstUsePages(firstUse, person === null), step, due) }
+  if (stage?.kind === 'first_use') {
+    return { step, answer: await question(firstUsePages(stage, person === null), step, due) }
   }
   if (person === null) {
     return { step, answer: await question(loginPage, step, due) }
   }
-  const page = PAGES[name]
+  const page = stage === null ? PAGES[name] : pinResetPages(stage)
   if (page === undefined) {
     throw new AppError('not_found', `no page for the step ${name}`)
   }
@@ -135,5 +140,5 @@ export const startAgain = async (ctx: Context, site: Site, uid: string): Promise
   const opened = await open(ctx, site, uid)
   assertOurForm(ctx, site, uid, START_AGAIN, fields.text('csrf'))
   const { step } = await loadStep(ctx, site, opened.details, opened.name)
-  await showStage(step, opened.details, { firstUse: null })
+  await showStage(step, opened.details, { stage: null })
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Context } from 'koa'
-import { type Account, fullName } from '../accounts/account.ts'
+import { type Account, fullName, localeOfAccount } from '../accounts/account.ts'
 import { AppError } from '../accounts/errors.ts'
 import { rememberLocale } from './locale.ts'
 import { originOf } from './origin.ts'
@@ -84,7 +84,7 @@ export const showPortal = async (ctx: Context, site: Site): Promise<void> => {
         params,
       })),
     },
-    { account: account.locale },
+    { account: localeOfAccount(account) },
   )
 }
 

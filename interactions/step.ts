@@ -1,5 +1,5 @@
 import type { Context } from 'koa'
-import { type Account, fullName } from '../accounts/account.ts'
+import { type Account, fullName, localeOfAccount } from '../accounts/account.ts'
 import { DEVICE_LIFETIME_DAYS_MAX } from '../accounts/devices.ts'
 import { AppError } from '../accounts/errors.ts'
 import type { Activation } from '../accounts/first_use.ts'
@@ -39,6 +39,7 @@ export interface PersonStep extends Step {
 
 /** How far the first use of a key has come: its first code was right. Nothing of it is stored yet. */
 export interface FirstUseStage {
+  readonly kind: 'first_use'
   readonly sub: string
   readonly activation: Activation
   /** The password is still to be proved. */
@@ -50,6 +51,20 @@ export interface FirstUseStage {
   /** The key is in service since. */
   readonly done: { readonly atMs: number; readonly counts: boolean } | null
 }
+
+/** A forgotten PIN is being reset by a mailed code, inside the step that asks for it. */
+export interface PinResetStage {
+  readonly kind: 'pin_reset'
+  /** Of the code that was mailed last; null where none could be. */
+  readonly codeId: string | null
+  /** Why none could be. */
+  readonly refused: 'no_address' | 'too_many' | 'mailed_password' | null
+  /** The code was right: a new PIN may be defined, once. */
+  readonly proved: boolean
+}
+
+/** A further stage inside one step of the OP. */
+export type Stage = FirstUseStage | PinResetStage
 
 /** Results by step, merged with those of the pages before; see the OP's interaction results. */
 export interface Finished {
@@ -70,8 +85,10 @@ export interface Refused {
 export interface Staged {
   readonly kind: 'staged'
   /** Null: back to where the step begins. */
-  readonly firstUse: FirstUseStage | null
+  readonly stage: Stage | null
 }
+
+export const staged = (stage: Stage | null): Staged => ({ kind: 'staged', stage })
 
 export type Submitted = (Refused & { readonly kind: 'again' }) | Staged | Finished
 
@@ -89,7 +106,7 @@ export const showPage = <P extends PageName>(
   send: ({ ctx, site, params, uid }) =>
     sendPage(ctx, site, page, model, {
       uiLocales: params['ui_locales'],
-      account: account?.locale ?? null,
+      account: account === undefined ? null : localeOfAccount(account),
       path: interactionPath(uid),
     }),
 })
@@ -243,7 +260,7 @@ const NOT_REFUSED: Refused = { errors: [], typed: {} }
  */
 interface OurFields {
   refused?: { readonly step: string; readonly sealed: string } | undefined
-  firstUse?: string | undefined
+  stage?: string | undefined
 }
 
 const sealed = (site: Site, uid: string, value: object): string =>
@@ -258,10 +275,10 @@ export const refusedOf = (site: Site, details: Interaction, name: string): Refus
   return refused?.step === name ? opened<Refused>(site, details.uid, refused.sealed) : NOT_REFUSED
 }
 
-/** How far a first use has come in this interaction; null: none is under way. */
-export const firstUseOf = (site: Site, details: Interaction): FirstUseStage | null => {
-  const { firstUse } = details as OurFields
-  return firstUse === undefined ? null : opened<FirstUseStage>(site, details.uid, firstUse)
+/** How far this interaction has come inside its step; null: at its beginning. */
+export const stageOf = (site: Site, details: Interaction): Stage | null => {
+  const { stage } = details as OurFields
+  return stage === undefined ? null : opened<Stage>(site, details.uid, stage)
 }
 
 /** Throws where the sign-in is over. */
@@ -295,7 +312,7 @@ const keepAndShow = async (step: Step, before: Interaction, fields: OurFields): 
     seeOther(step.ctx, to)
     return
   }
-  if ((now as OurFields).firstUse === (before as OurFields).firstUse) {
+  if ((now as OurFields).stage === (before as OurFields).stage) {
     Object.assign(now, fields)
     await now.persist()
   }
@@ -316,11 +333,11 @@ export const showAgain = (
 export const showStage = (
   step: Step,
   before: Interaction,
-  { firstUse }: Pick<Staged, 'firstUse'>,
+  { stage }: Pick<Staged, 'stage'>,
 ): Promise<void> =>
   keepAndShow(step, before, {
     refused: undefined,
-    firstUse: firstUse === null ? undefined : sealed(step.site, step.uid, firstUse),
+    stage: stage === null ? undefined : sealed(step.site, step.uid, stage),
   })
 
 /** Hands the result to the OP and sends the browser back to it. */

@@ -7,6 +7,7 @@ interface PasswordFacts {
   readonly origin: 'personal' | 'initial' | 'temporary'
   readonly setAt: number
   readonly mustChange: boolean
+  readonly voidedAt: number | null
 }
 
 /** What is due for a password that was just typed or stands in a session. Times in ms. */
@@ -17,6 +18,9 @@ export const passwordState = (
 ): PasswordState => {
   if (password === null) {
     return 'none'
+  }
+  if (password.voidedAt !== null) {
+    return 'must_change' // Whoever gets in without it.
   }
   if (password.origin !== 'personal') {
     return 'temporary'

@@ -1,5 +1,5 @@
 import type { AccountClaims, KoaContextWithOIDC } from 'oidc-provider'
-import { type Account, fullName } from '../accounts/account.ts'
+import { type Account, fullName, localeOfAccount } from '../accounts/account.ts'
 import type { AccountStore, Deps } from '../accounts/ports.ts'
 import { passwordState } from '../policies/password_age.ts'
 import { CLAIMS_OF_SCOPE } from './application_settings.ts'
@@ -31,7 +31,7 @@ const allClaims = async (account: Account, accounts: AccountStore): Promise<Acco
     given_name: account.givenName,
     family_name: account.familyName,
     preferred_username: account.identifier,
-    locale: account.locale ?? undefined,
+    locale: localeOfAccount(account) ?? undefined,
     // Imported, never proved: `email_verified` is not claimed.
     email: account.email ?? undefined,
     user_type: account.userType,

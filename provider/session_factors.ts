@@ -192,7 +192,7 @@ export const installFactors = (provider: Provider): void => {
   keepField(provider.Session, 'factors')
   keepField(provider.Session, 'enrolment')
   keepField(provider.Interaction, 'refused')
-  keepField(provider.Interaction, 'firstUse')
+  keepField(provider.Interaction, 'stage')
   // Emitted after the login of a resumed request and before its policy; must stay synchronous.
   provider.on('interaction.ended', (ctx: KoaContextWithOIDC) => {
     const { session, result } = ctx.oidc

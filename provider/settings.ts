@@ -14,7 +14,13 @@ import {
   overlay,
   readVariables,
 } from './settings_variables.ts'
-import { isHttpsAddress, isLoopbackHost, issuerFault, isWebAddress } from './web_address.ts'
+import {
+  isHttpsAddress,
+  isLoopbackHost,
+  isSmtpAddress,
+  issuerFault,
+  isWebAddress,
+} from './web_address.ts'
 
 /** OWASP password storage: argon2id with 19 MiB and two passes, or 46 MiB and one. */
 const HASH_MEMORY_KIB_MIN = 19_456
@@ -246,6 +252,16 @@ const fields = z.strictObject({
       'addresses are called.',
     networksAndHosts.prefault([]),
   ),
+  smtp_url: setting(
+    'Mail server, with user and password where it asks for them. smtps:// is TLS from the start; ' +
+      'smtp:// changes to TLS (STARTTLS), which only a server on this machine need not offer. ' +
+      'Without it no mail is sent, and nothing that needs one is offered.',
+    z.string().refine(isSmtpAddress).optional(),
+    { allowed: 'an address such as smtps://user:password@mail.school.example:465' },
+  ),
+  mail_from: setting('Sender of the mails.', z.email().optional(), {
+    allowed: 'a mail address; needed with smtp_url',
+  }),
   log_level: setting(
     'How much is logged.',
     z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
@@ -275,6 +291,12 @@ const RULES: readonly Rule<Fields>[] = [
     broken: ({ issuer, listen }) => isHttp(issuer) && !isLoopbackHost(listen.host),
     path: ['listen'],
     message: 'must be 127.0.0.1, [::1] or localhost while the issuer is plain http',
+  },
+  {
+    needs: ['smtp_url', 'mail_from'],
+    broken: ({ smtp_url, mail_from }) => (smtp_url === undefined) !== (mail_from === undefined),
+    path: ['mail_from'],
+    message: 'goes together with smtp_url',
   },
   {
     needs: ['issuer', 'hashing'],

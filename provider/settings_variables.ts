@@ -16,7 +16,7 @@ export const KEY_VARIABLES = {
   pepper: { variable: 'VESTIBULE_PEPPER', meaning: 'Seals the hashes of passwords and PINs.' },
   sealing: {
     variable: 'VESTIBULE_SEALING_KEY',
-    meaning: 'Seals what a refused form keeps until it is shown again.',
+    meaning: 'Seals the seeds of OTP keys, mails not sent yet, and what a form keeps.',
   },
   pairwise: { variable: 'VESTIBULE_PAIRWISE_SALT', meaning: 'Makes pairwise identifiers.' },
   digest: {

@@ -25,6 +25,13 @@ export function isHttpsAddress(text: string): boolean {
   return isWebAddress(text) && URL.parse(text)?.protocol === 'https:'
 }
 
+/** A mail server: `smtps`, or `smtp`, with a host and no path. RFC 8314 §3. */
+export function isSmtpAddress(text: string): boolean {
+  const url = URL.parse(text)
+  if (url === null || !/^smtps?:$/.test(url.protocol) || /\s/.test(text)) return false
+  return url.hostname !== '' && ['', '/'].includes(url.pathname) && url.search + url.hash === ''
+}
+
 /**
  * What is wrong with an issuer identifier, or undefined (OpenID Connect Discovery §3). Our pages
  * are at the root of their host, so an issuer has no path.

@@ -100,6 +100,8 @@ export const openCore = async (settings: Settings, overrides: Overrides = {}): P
     random: systemRandom,
     digest: digestWith(keys.digest),
     seeds: createSealer(keys.sealing, 'otp_seed'),
+    letters: createSealer(keys.sealing, 'outbox'),
+    mails: settings.smtp_url !== undefined,
     schoolName: settings.school.name,
   }
   return {

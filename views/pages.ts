@@ -36,6 +36,9 @@ export const FORM_ERROR_CODES = [
   'pin_guessable_identifier',
   'pin_guessable_same', // the one being replaced
   'passcode_refused', // wrong code, wrong PIN or a code used before: never said which
+  'mailed_code_refused', // wrong, too old, used, tried too often: never said which
+  'pin_current_wrong', // the PIN in use, typed to change it
+  'address_invalid',
   'app_code_refused', // the code typed while an app is being enrolled
   'protection_required',
   'device_name_required',
@@ -116,6 +119,102 @@ export interface FirstUse {
   readonly helpHref: string
 }
 
+/** The sections of a person's account, in the order of the menu. */
+export const ACCOUNT_SECTIONS = [
+  'protection',
+  'devices',
+  'sessions',
+  'history',
+  'keys',
+  'password',
+  'address',
+  'language',
+  'data',
+] as const
+export type AccountSection = (typeof ACCOUNT_SECTIONS)[number]
+
+/** What was just done, told once on top of an account page. */
+export const ACCOUNT_DONE_CODES = [
+  'pin_defined',
+  'pin_changed',
+  'pin_disabled',
+  'protection_changed',
+  'device_forgotten',
+  'devices_forgotten',
+  'session_ended',
+  'sessions_ended',
+  'password_changed',
+  'address_changed',
+  'address_removed',
+  'language_changed',
+  'app_enrolled',
+  'enrolment_expired', // nothing was changed: it took too long
+  'enrolment_refused', // nothing was changed: too many wrong codes
+] as const
+export type AccountDone = (typeof ACCOUNT_DONE_CODES)[number]
+
+/** What every page of the account has around it. */
+export interface AccountFrame {
+  readonly personName: string
+  readonly section: AccountSection
+  readonly sections: readonly { readonly name: AccountSection; readonly href: string }[]
+  readonly portalHref: string
+  readonly signOutHref: string
+  readonly done?: AccountDone | undefined
+  /**
+   * Proved again in between: what was typed before is kept, sealed. The page then shows, in the
+   * place of its forms, one that asks to confirm it or to drop it: posts `kept`, `yes` or `no`.
+   */
+  readonly kept?: Button | undefined
+}
+
+/** A button that does one thing. */
+export interface Button {
+  readonly action: string
+  readonly csrf: string
+}
+
+export interface DeviceRow {
+  readonly id: string
+  readonly name: string
+  /** Families: "Firefox", "Windows". */
+  readonly browser: string
+  readonly system: string
+  readonly addedAt: string
+  readonly lastSeenAt: string
+  readonly here: boolean
+}
+
+export interface SessionRow {
+  readonly id: string
+  readonly browser: string
+  readonly system: string
+  readonly network: string
+  readonly startedAt: string
+  readonly here: boolean
+  /** Names of the applications opened in it. */
+  readonly applications: readonly string[]
+}
+
+/** One line of a person's sign-in history. */
+export interface HistoryRow {
+  readonly act: HistoryAct
+  readonly at: string
+  readonly network?: string | undefined
+  readonly application?: string | undefined
+}
+
+/** Acts of the audit that a person is shown, below `history.` in the messages. */
+export const HISTORY_ACTS = [
+  'sign_in_completed',
+  'login_refused',
+  'pin_wrong',
+  'passcode_wrong',
+  'application_opened',
+  'logout',
+] as const
+export type HistoryAct = (typeof HISTORY_ACTS)[number]
+
 /** An OTP key as its holder sees it. Times are ISO 8601 instants. */
 export interface KeyRow {
   readonly serial: string
@@ -150,6 +249,13 @@ export const NOTICE_CODES = [
   'key_pin_reset',
   'key_lost',
   'key_withdrawn',
+  'pin_changed', // by its owner, in the account
+  'pin_reset_by_mail',
+  'protection_changed', // by its owner, in the account
+  'devices_forgotten', // by their owner, in the account
+  'address_changed', // where mail about the account goes: parameter `address`
+  'account_secured', // after *This wasn't me*
+  'password_voided', // by the school
 ] as const
 
 /** Something the person should know. `at` is an ISO 8601 instant. */
@@ -192,11 +298,16 @@ export interface Pages {
       /** `new_device`: this browser is not recognised; `application`: the application asked for it. */
       reason: 'new_device' | 'application'
       applicationName?: string | undefined
+      /** *Reset my PIN code*, where the policy lets people do it by mail. */
+      reset?: Button | undefined
+      /** The PIN was asked again on a device that they had added: why, and what to do, is on this page. */
       cookieHelpHref: string
+      /** Asked before although this device was added: show that help openly. */
+      askedAgain: boolean
       helpHref: string
     }
   /** `<main data-step="pin">` too: the PIN is blocked, no form but the way back. */
-  pin_blocked: Person & { helpHref: string }
+  pin_blocked: Person & { reset?: Button | undefined; helpHref: string }
   /** `<main data-step="define_pin">`. Choices: what else the policy offers; empty when the PIN is imposed. */
   define_pin: Form &
     Person & {
@@ -252,13 +363,117 @@ export interface Pages {
     applicationName?: string | undefined
   }
   /** `<main data-step="account_keys">`: the person's OTP keys. `enrol` posts to begin with an app. */
-  account_keys: {
-    personName: string
+  account_keys: AccountFrame & {
     keys: readonly KeyRow[]
-    /** An app was put in service just now. */
-    enrolled: boolean
-    enrol?: { readonly action: string; readonly csrf: string } | undefined
-    portalHref: string
+    enrol?: Button | undefined
+    helpHref: string
+  }
+  /**
+   * `<main data-step="account_protection">`: what protects the account on new devices, and what the
+   * policy leaves to choose. `choose` posts `protection`; `pinHref` leads to the page of the PIN.
+   */
+  account_protection: AccountFrame &
+    Form & {
+      /** In force; null: nothing chosen yet. */
+      current: 'pin' | 'notification' | 'none' | null
+      /** Offered by the policy, strongest first; one alone is imposed. */
+      choices: readonly ('pin' | 'notification' | 'none')[]
+      pin: 'none' | 'in_use' | 'generated' | 'blocked'
+      pinHref: string
+    }
+  /** `<main data-step="account_pin">`: fields `current_pin` (where one is in use), `new_pin`, `confirm_pin`. */
+  account_pin: AccountFrame &
+    Form & {
+      mode: 'define' | 'change'
+      /** The present PIN is asked; not where a passcode stands in for it. */
+      asksCurrent: boolean
+      shape: PinShape
+    }
+  /** `<main data-step="account_devices">`: `forget` posts `device`, one id; `forgetAll` nothing more. */
+  account_devices: AccountFrame & {
+    devices: readonly DeviceRow[]
+    forget: Button
+    forgetAll: Button
+    cookieHelpHref: string
+  }
+  /** `<main data-step="account_sessions">`: `end` posts `session`, one id; `endOthers` nothing more. */
+  account_sessions: AccountFrame & {
+    sessions: readonly SessionRow[]
+    end: Button
+    endOthers: Button
+  }
+  /** `<main data-step="account_history">`, newest first. */
+  account_history: AccountFrame & {
+    notices: readonly Notice[]
+    entries: readonly HistoryRow[]
+  }
+  /**
+   * `<main data-step="account_password">`: fields `current_password` (unless `stoodIn`: a passcode
+   * was given instead), `new_password`, `confirm_password`, ticks `end_sessions`, `forget_devices`.
+   * No form where the account has no password of its own here (`hasPassword` false).
+   */
+  account_password: AccountFrame &
+    Form & {
+      hasPassword: boolean
+      stoodIn: boolean
+      identifier: string
+      minLength: number
+    }
+  /**
+   * `<main data-step="account_address">`: where mail goes. First the field `email`; once a code was
+   * sent to `pending`, the field `code`. `remove` forgets the proved address.
+   */
+  account_address: AccountFrame &
+    Form & {
+      /** Given by the school. */
+      imported?: string | undefined
+      /** Proved by the person; comes first. */
+      verified?: string | undefined
+      pending?: string | undefined
+      remove?: Button | undefined
+      /** Mail can be sent here at all. */
+      mails: boolean
+    }
+  /** `<main data-step="account_language">`: field `locale`, `fr`, `en` or empty (as the browser asks). */
+  account_language: AccountFrame & Form & { locale: Locale | '' }
+  /** `<main data-step="account_data">`: a button that downloads a copy of one's data. */
+  account_data: AccountFrame & { download: Button }
+  /** `<main data-step="not_me">`: from a mail, a page with one button; posts `token`. */
+  not_me: Form & {
+    token: string
+    personName: string
+    notice: Notice
+  }
+  /** `<main data-step="not_me_done">`: what was done, and the ways back in. */
+  not_me_done: {
+    personName: string
+    hasKey: boolean
+    hasVerifiedEmail: boolean
+    helpHref: string
+  }
+  /** `<main data-step="not_me_over">`: the link is too old, or was used. */
+  not_me_over: { helpHref: string; signInHref: string }
+  /**
+   * `<main data-step="pin_reset_code">`: a code was mailed to `address` (masked); field `code`, and a
+   * button that sends another (`again`), until `left` mails are used up.
+   */
+  pin_reset_code: Form &
+    Person & {
+      address: string
+      minutes: number
+      again?: Button | undefined
+      back: Button
+      helpHref: string
+    }
+  /** `<main data-step="pin_reset_define">`: `new_pin` and `confirm_pin`. */
+  pin_reset_define: Form & Person & { shape: PinShape; back: Button }
+  /**
+   * `<main data-step="pin_reset_refused">`: no code can be sent. `no_address`; `too_many`: mails in a
+   * row; `mailed_password`: a password was reset by mail within a day.
+   */
+  pin_reset_refused: Person & {
+    reason: 'no_address' | 'too_many' | 'mailed_password'
+    back: Button
     helpHref: string
   }
   /**
@@ -297,6 +512,8 @@ export interface Pages {
   /** `<main data-step="portal">` */
   portal: {
     personName: string
+    /** The person's own account: what protects it. */
+    accountHref: string
     applications: readonly { name: string; href: string; logoUrl?: string | undefined }[]
     signOutHref: string
     notices: readonly Notice[]

@@ -44,6 +44,7 @@ const choosePassword = async (identifier: string, password: string): Promise<voi
     setAt: office.now(),
     rulesVersion: 1,
     mustChange: false,
+    voidedAt: null,
   })
 }
 
@@ -346,6 +347,7 @@ describe('a personal password', () => {
     expect(before.password).toMatchObject({
       origin: 'personal',
       mustChange: false,
+      voidedAt: null,
       rulesVersion: 1,
     })
     const { report } = await office.import(personal(LEA, 'Tilleul-Papier-27'))
@@ -384,10 +386,12 @@ describe('a personal password', () => {
     expect((await office.person('lea.martin')).password).toMatchObject({
       rulesVersion: 0,
       mustChange: false,
+      voidedAt: null,
     })
     expect((await office.person('ali.benali')).password).toMatchObject({
       rulesVersion: 0,
       mustChange: true,
+      voidedAt: null,
     })
   })
 })

@@ -14,6 +14,7 @@ const password = (sealed: string, more: Partial<PasswordRecord> = {}): PasswordR
   setAt: NOW,
   rulesVersion: 2,
   mustChange: false,
+  voidedAt: null,
   ...more,
 })
 

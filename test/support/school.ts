@@ -51,6 +51,7 @@ export interface PersonWishes extends Person {
   pinOrigin: 'chosen' | 'generated'
   protection: 'pin' | 'notification' | 'none'
   mustChange: boolean
+  voidedAt: null,
   passwordOrigin: 'personal' | 'initial' | 'temporary'
 }
 
@@ -196,6 +197,7 @@ export const startSchool = async (
         setAt: clock(),
         rulesVersion: 1,
         mustChange: wishes.mustChange ?? false,
+        voidedAt: null,
       })
     }
     if (wishes.pin !== undefined) {
