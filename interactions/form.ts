@@ -10,7 +10,19 @@ export interface Fields {
   /** Empty when absent. */
   text(name: string): string
   ticked(name: string): boolean
+  /** All of them, to be kept until later. */
+  all(): Readonly<Record<string, string>>
 }
+
+/** The fields of a form that was kept. */
+export const keptFields = (kept: Readonly<Record<string, string>>): Fields =>
+  fieldsOf(new Map(Object.entries(kept)))
+
+const fieldsOf = (fields: ReadonlyMap<string, string>): Fields => ({
+  text: (name) => fields.get(name) ?? '',
+  ticked: (name) => fields.has(name),
+  all: () => Object.fromEntries(fields),
+})
 
 const readBody = async (ctx: Context): Promise<string> => {
   const chunks: Buffer[] = []
@@ -38,10 +50,7 @@ export const readForm = async (ctx: Context): Promise<Fields> => {
     }
     fields.set(name, value)
   }
-  return {
-    text: (name) => fields.get(name) ?? '',
-    ticked: (name) => fields.has(name),
-  }
+  return fieldsOf(fields)
 }
 
 /** An error beside each of these inputs that was left empty. */

@@ -2,7 +2,7 @@ import type { Context } from 'koa'
 import type { Account } from '../accounts/account.ts'
 import { AppError } from '../accounts/errors.ts'
 import { FRESH_PROOF_SECONDS, strongestUsable } from '../policies/fresh_proof.ts'
-import type { NextStep } from '../policies/next_step.ts'
+import type { NextStep, Situation } from '../policies/next_step.ts'
 import type { Policy } from '../policies/policy.ts'
 import { ACR_LEVELS, type Level } from '../policies/proofs.ts'
 import { originOf } from './origin.ts'
@@ -11,25 +11,48 @@ import { signInRequest } from './portal.ts'
 import type { Request, Site } from './site.ts'
 
 /** Pages about a person's own account, by the name that comes back as `state`. */
-const PAGES = { keys: '/account/keys', app: '/account/keys/app' } as const
-export type AccountPage = keyof typeof PAGES
+export const ACCOUNT_PAGES = {
+  protection: '/account/protection',
+  pin: '/account/pin',
+  devices: '/account/devices',
+  sessions: '/account/sessions',
+  history: '/account/history',
+  keys: '/account/keys',
+  app: '/account/keys/app',
+  password: '/account/password',
+  address: '/account/address',
+  language: '/account/language',
+  data: '/account/data',
+} as const
+export type AccountPageName = keyof typeof ACCOUNT_PAGES
 
-export const KEYS_PATH = PAGES.keys
-export const APP_PATH = PAGES.app
+export const isAccountPage = (name: unknown): name is AccountPageName =>
+  typeof name === 'string' && Object.hasOwn(ACCOUNT_PAGES, name)
+
+export const KEYS_PATH = ACCOUNT_PAGES.keys
+export const APP_PATH = ACCOUNT_PAGES.app
 
 /** Where a sign-in of ours comes back to: first to know who it is, then with the proof. */
 export const ACCOUNT_RETURN_PATH = '/account/signed-in'
 export const PROOF_RETURN_PATH = '/account/proved'
 
-/** Somebody signed in on this browser whose strongest factor was proved a moment ago. */
-export interface ProvedPerson {
+/** Somebody signed in on this browser. */
+export interface SignedInPerson {
   readonly account: Account
   readonly policy: Policy
+  readonly situation: Situation
   readonly session: unknown
   readonly sessionUid: string
 }
 
-interface Visitor extends ProvedPerson {
+/** Somebody signed in whose strongest factor was proved a moment ago. */
+export interface ProvedPerson extends SignedInPerson {
+  readonly fresh: true
+}
+
+interface Visitor extends SignedInPerson {
+  /** Nothing is due for a page of ours. */
+  readonly ready: boolean
   readonly fresh: boolean
   /** What an authorization request asks for, to get the proof. */
   readonly params: Readonly<Record<string, string>>
@@ -64,7 +87,7 @@ const visitorOf = async (ctx: Context, site: Site): Promise<Visitor | null> => {
     ...site.provedIn(session),
     origin: originOf(ctx, site.portalClientId),
   }
-  const { situation } = await site.decide(request)
+  const { situation, next: plain } = await site.decide(request)
   const { policy } = situation
   const level = situation.account === null ? 'password' : strongestUsable(policy, situation.account)
   const params = proofOf(level)
@@ -72,34 +95,59 @@ const visitorOf = async (ctx: Context, site: Site): Promise<Visitor | null> => {
   return {
     account,
     policy,
+    situation,
     session,
     sessionUid: session.uid,
+    ready: plain.step === 'done',
     fresh: next.step === 'done',
     params: needsNewSignIn(next) ? { ...params, prompt: 'login' } : params,
   }
 }
 
-/**
- * Whoever may use a page of their account now. Null: the browser has been sent to sign in, or to
- * prove what is missing, and comes back to `page`. To be asked again by every form.
- */
-export const provedPerson = async (
+const isFresh = (visitor: Visitor): visitor is Visitor & { fresh: true } => visitor.fresh
+
+const sendToProve = (
   ctx: Context,
   site: Site,
-  page: AccountPage,
-): Promise<ProvedPerson | null> => {
-  const visitor = await visitorOf(ctx, site)
-  if (visitor?.fresh === true) {
-    return visitor
-  }
+  page: AccountPageName,
+  visitor: Visitor | null,
+): null => {
   const path = visitor === null ? ACCOUNT_RETURN_PATH : PROOF_RETURN_PATH
-  const more = visitor?.params ?? { max_age: String(FRESH_PROOF_SECONDS) }
+  const more = visitor?.params ?? {}
   const redirect_uri = `${site.issuer}${path}`
   seeOther(ctx, signInRequest(site, ctx.query['lang'], { redirect_uri, state: page, ...more }))
   return null
 }
 
-const pageOf = ({ query: { state } }: Context): string => (state === 'app' ? PAGES.app : PAGES.keys)
+/**
+ * Whoever may change something in their account now. Null: the browser has been sent to sign in, or
+ * to prove what is missing, and comes back to `page`. To be asked again by every form.
+ */
+export const provedPerson = async (
+  ctx: Context,
+  site: Site,
+  page: AccountPageName,
+): Promise<ProvedPerson | null> => {
+  const visitor = await visitorOf(ctx, site)
+  return visitor !== null && isFresh(visitor) ? visitor : sendToProve(ctx, site, page, visitor)
+}
+
+/** Whoever may look at their account now; null: sent to sign in, or to what is due, and back. */
+export const signedInPerson = async (
+  ctx: Context,
+  site: Site,
+  page: AccountPageName,
+): Promise<SignedInPerson | null> => {
+  const visitor = await visitorOf(ctx, site)
+  return visitor?.ready === true ? visitor : sendToProve(ctx, site, page, null)
+}
+
+/** Whether this person, signed in, may change something now, without asking them to prove it. */
+export const isProved = async (ctx: Context, site: Site): Promise<boolean> =>
+  (await visitorOf(ctx, site))?.fresh === true
+
+const pageOf = ({ query: { state } }: Context): string =>
+  ACCOUNT_PAGES[isAccountPage(state) ? state : 'protection']
 
 /** Cannot be met: its page has said why, and what is left is the portal. */
 const UNMET = 'unmet_authentication_requirements'

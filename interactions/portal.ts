@@ -76,6 +76,7 @@ export const showPortal = async (ctx: Context, site: Site): Promise<void> => {
     'portal',
     {
       personName: fullName(account),
+      accountHref: '/account',
       applications,
       signOutHref: '/session/end',
       notices: notices.map(({ code, atMs, params }) => ({

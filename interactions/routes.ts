@@ -1,6 +1,7 @@
 import Router from '@koa/router'
 import type { Context, Middleware } from 'koa'
 import { AppError } from '../accounts/errors.ts'
+import { showAccount, submitAccount, toAccount } from './account.ts'
 import { showKeys } from './account_keys.ts'
 import { sendAsset } from './assets.ts'
 import {
@@ -60,6 +61,13 @@ const ROUTES: readonly (readonly ['get' | 'post', string, Handler])[] = [
   ['post', CONFIRM_PATH, confirmApp],
   ['post', CANCEL_PATH, cancelApp],
   ['get', `${APP_PATH}/:form`, (ctx) => seeOther(ctx, APP_PATH)],
+  ['get', '/account', (ctx) => toAccount(ctx)],
+  ['get', '/account/:page', (ctx, site, { page = '' }) => showAccount(ctx, site, page)],
+  [
+    'post',
+    '/account/:page/:form',
+    (ctx, site, { page = '', form = '' }) => submitAccount(ctx, site, page, form),
+  ],
   ['get', '/help', showHelp],
   ['get', '/help/cookies', showCookieHelp],
   ['get', '/assets/:name', sendAsset],

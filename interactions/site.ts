@@ -5,6 +5,7 @@ import type { Deps, Origin } from '../accounts/ports.ts'
 import type { NextStep, Situation } from '../policies/next_step.ts'
 import type { Proofs } from '../policies/proofs.ts'
 import type { UserType } from '../policies/user_type.ts'
+import type { AccountDone } from '../views/pages.ts'
 import type { Renderer } from '../views/render.ts'
 
 /** One authorization request, as the deciding function sees it. */
@@ -48,6 +49,21 @@ export type KeptEnrolment =
   | { readonly step: 'enrolled' }
   | { readonly step: 'none' }
 
+/** What the pages of the account keep in the session from one request to the next. */
+export interface KeptForAccount {
+  /** To be told once on the next page. */
+  readonly done?: AccountDone
+  /** What the last form was refused for, sealed: people type passwords into the wrong field. */
+  readonly refused?: { readonly page: string; readonly sealed: string }
+  /** A form that was sent before the proof for it was given anew. */
+  readonly typed?: {
+    readonly page: string
+    readonly form: string
+    readonly sealed: string
+    readonly atMs: number
+  }
+}
+
 /** What the pages are made of; composed once. */
 export interface Site {
   readonly deps: Deps
@@ -70,6 +86,13 @@ export interface Site {
     sessionUid: string,
     sub: string,
     change: (kept: KeptEnrolment) => KeptEnrolment,
+  ) => Promise<void>
+  /** What the pages of the account keep in a session, for the account signed in. */
+  readonly keptForAccount: (session: unknown) => KeptForAccount
+  readonly keepForAccount: (
+    sessionUid: string,
+    sub: string,
+    change: (kept: KeptForAccount) => KeptForAccount,
   ) => Promise<void>
   /** Seals a text for one interaction, or one session. */
   readonly seal: {

@@ -1,6 +1,6 @@
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider'
 import type { Proofs } from '../policies/proofs.ts'
-import { newestEnrolment } from './session_enrolment.ts'
+import { accountNotes, enrolments } from './session_records.ts'
 
 /** What our pages submit when they finish, each bound to the account it was proved for. */
 export interface StepResults {
@@ -190,7 +190,8 @@ const keepField = (model: unknown, field: string): void => {
  */
 export const installFactors = (provider: Provider): void => {
   keepField(provider.Session, 'factors')
-  keepField(provider.Session, 'enrolment')
+  keepField(provider.Session, enrolments.field)
+  keepField(provider.Session, accountNotes.field)
   keepField(provider.Interaction, 'refused')
   keepField(provider.Interaction, 'stage')
   // Emitted after the login of a resumed request and before its policy; must stay synchronous.
@@ -217,7 +218,8 @@ export const mergeSessions = (
     : {
         ...incoming,
         factors: mergeFactors(before, after),
-        ...newestEnrolment(stored, incoming),
+        ...enrolments.merge(stored, incoming),
+        ...accountNotes.merge(stored, incoming),
       }
 }
 

@@ -24,7 +24,6 @@ import { auditEvents } from './op_events.ts'
 import { restrictPushedRequests } from './pushed_requests.ts'
 import { repeat } from './repeat.ts'
 import { closeServer, createHttpServer, listen } from './server.ts'
-import { changeEnrolment, enrolmentIn } from './session_enrolment.ts'
 import {
   factorsOf,
   installFactors,
@@ -32,6 +31,7 @@ import {
   mergeSessions,
   provedIn,
 } from './session_factors.ts'
+import { accountNotes, enrolments } from './session_records.ts'
 import type { Settings } from './settings.ts'
 
 export interface Overrides {
@@ -136,9 +136,12 @@ const siteOf = (
     }),
     decide,
     keep: (sessionUid, sub, result) => keepInSession(provider, sessionUid, sub, result),
-    enrolmentIn,
+    enrolmentIn: enrolments.read,
     changeEnrolment: (sessionUid, sub, change) =>
-      changeEnrolment(provider, sessionUid, sub, change),
+      enrolments.change(provider, sessionUid, sub, change),
+    keptForAccount: accountNotes.read,
+    keepForAccount: (sessionUid, sub, change) =>
+      accountNotes.change(provider, sessionUid, sub, change),
     seal: {
       seal: (text, uid) => formSealer.seal(text, uid, core.deps.random),
       open: (sealed, uid) => formSealer.open(sealed, uid).toString('utf8'),
