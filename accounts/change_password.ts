@@ -1,25 +1,18 @@
-import {
-  judgePassword,
-  normalizePassword,
-  type PasswordRefusal,
-} from '../policies/password_rules.ts'
 import type { Policy } from '../policies/policy.ts'
-import { type Account, isProtectedAlike, type PasswordRecord } from './account.ts'
-import { auditEntry } from './audit.ts'
-import { laneOfPerson } from './lane.ts'
-import { tell } from './notices.ts'
+import type { Account } from './account.ts'
+import {
+  judgeNewPassword,
+  type NewPassword,
+  type NewPasswordRefusal,
+  refused,
+  sealNewPassword,
+  storeNewPassword,
+} from './new_password.ts'
 import type { Deps, Origin } from './ports.ts'
-import { passwordOwner } from './sign_in.ts'
 
 export type ChangePasswordResult =
   | { readonly ok: true }
-  | {
-      readonly ok: false
-      readonly refusals: readonly (
-        | PasswordRefusal
-        | { reason: 'mismatch' | 'same' | 'changed_meanwhile' }
-      )[]
-    }
+  | { readonly ok: false; readonly refusals: readonly NewPasswordRefusal[] }
 
 /**
  * Replaces a password that must be changed, by its owner who has just proved it. Recognised
@@ -29,61 +22,25 @@ export const changePassword = async (
   deps: Deps,
   account: Account,
   policy: Policy,
-  typed: { password: string; confirmation: string },
+  typed: NewPassword,
   origin: Origin,
 ): Promise<ChangePasswordResult> => {
-  const { sub, password: current } = account
+  const { password: current } = account
   if (current === null) {
-    return { ok: false, refusals: [{ reason: 'changed_meanwhile' }] }
+    return refused('changed_meanwhile')
   }
-  const password = normalizePassword(typed.password)
-  if (password !== normalizePassword(typed.confirmation)) {
-    return { ok: false, refusals: [{ reason: 'mismatch' }] }
+  const judged = judgeNewPassword(deps, account, policy, typed)
+  if (!judged.ok) {
+    return judged
   }
-  const verdict = judgePassword(
-    password,
-    { minLength: policy.passwords.min_length, minEntropyBits: policy.passwords.min_entropy_bits },
-    {
-      identifier: account.identifier,
-      givenName: account.givenName,
-      familyName: account.familyName,
-      ...(account.birthDate === null ? {} : { birthDate: account.birthDate }),
-      schoolName: deps.schoolName,
-    },
+  const sealed = await sealNewPassword(deps, account, current, judged.password, origin)
+  if (!sealed.ok) {
+    return sealed
+  }
+  const replaced = { current, sealed: sealed.sealed }
+  // Two sign-ins may reach the change; one saves, the other starts again.
+  const stored = await deps.store.transact((tables) =>
+    storeNewPassword(deps, tables, account, policy, replaced, origin),
   )
-  if (!verdict.ok) {
-    return verdict
-  }
-  const lane = await laneOfPerson(deps, account, origin)
-  const owner = passwordOwner(sub)
-  if ((await deps.hasher.verify(password, current.sealed, owner, lane)).right) {
-    return { ok: false, refusals: [{ reason: 'same' }] }
-  }
-  const sealed = await deps.hasher.hash(password, owner, lane)
-  return deps.store.transact(async (tables): Promise<ChangePasswordResult> => {
-    // Dated when it is stored: what was proved before, however shortly, is outdated by it.
-    const record: PasswordRecord = {
-      sealed,
-      origin: 'personal',
-      setAt: deps.clock(),
-      rulesVersion: policy.passwords.rules_version,
-      mustChange: false,
-      voidedAt: null,
-    }
-    // Two sign-ins may reach the change; one saves, the other starts again.
-    const alike = isProtectedAlike(account, await tables.accounts.bySub(sub))
-    if (!alike || !(await tables.accounts.replacePassword(sub, current.sealed, record))) {
-      return { ok: false, refusals: [{ reason: 'changed_meanwhile' }] }
-    }
-    await tell(deps, tables, sub, 'password_changed')
-    await tables.audit.append(
-      auditEntry(deps, {
-        act: 'password_changed',
-        sub,
-        origin,
-        detail: { was: current.origin },
-      }),
-    )
-    return { ok: true }
-  })
+  return stored ? { ok: true } : refused('changed_meanwhile')
 }

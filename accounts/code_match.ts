@@ -35,6 +35,10 @@ export interface Match extends Candidate {
 
 const DIGITS = /^\d+$/
 
+/** A code as people type it, `4826 123456`, without its spaces; anything else as it is. */
+export const codeTyped = (typed: string): string =>
+  /^[\d\s]+$/.test(typed) ? typed.replaceAll(/\s/g, '') : typed
+
 const divided = (typed: string, key: OtpKey): Candidate => ({
   key,
   pin: typed.slice(0, -key.digits),
@@ -126,8 +130,7 @@ export const matchCode = (
 export const claimOf = ({ key, reading }: Match, countsPin: boolean): CodeClaim => ({
   serial: key.serial,
   sub: key.sub ?? '',
-  state: key.state === 'assigned' ? 'assigned' : 'in_service',
-  kind: key.kind,
+  state: key.state,
   step: reading.step,
   as: reading.kind,
   clock: reading.kind === 'good' ? reading.clock : key.clock,

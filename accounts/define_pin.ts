@@ -1,17 +1,15 @@
 import { newPinCounts } from '../policies/next_step.ts'
-import { judgePin, type PinRefusal } from '../policies/pin_rules.ts'
 import type { Policy } from '../policies/policy.ts'
-import { type Account, isProtectedAlike, type PinRecord } from './account.ts'
+import { type Account, isProtectedAlike } from './account.ts'
 import { auditEntry } from './audit.ts'
-import { laneOfPerson } from './lane.ts'
+import { makeNewPin, type NewPinRefusal, type TypedPin } from './new_pin.ts'
 import { tell, whence } from './notices.ts'
 import type { Deps, Origin } from './ports.ts'
-import { pinOwner } from './verify_pin.ts'
 
 export type DefinePinResult =
   /** `counts`: the new PIN is a factor already in this sign-in. Only the account's very first one does. */
   | { readonly ok: true; readonly counts: boolean }
-  | { readonly ok: false; readonly reason: PinRefusal | 'mismatch' | 'same' | 'changed_meanwhile' }
+  | { readonly ok: false; readonly reason: NewPinRefusal | 'changed_meanwhile' }
 
 /**
  * Defines a person's PIN and with it the protection `pin`. The caller has made sure that it is
@@ -21,45 +19,16 @@ export const definePin = async (
   deps: Deps,
   account: Account,
   policy: Policy,
-  typed: { pin: string; confirmation: string },
+  typed: TypedPin,
   origin: Origin,
 ): Promise<DefinePinResult> => {
+  const made = await makeNewPin(deps, account, policy, typed, origin)
+  if (!made.ok) {
+    return made
+  }
   const { sub } = account
-  if (typed.pin !== typed.confirmation) {
-    return { ok: false, reason: 'mismatch' }
-  }
-  const verdict = judgePin(typed.pin, {
-    identifier: account.identifier,
-    ...(account.birthDate === null ? {} : { birthDate: account.birthDate }),
-    minLength: policy.pin.min_length,
-    maxLength: policy.pin.max_length,
-    refuseDates: policy.pin.refuse_dates,
-  })
-  if (!verdict.ok) {
-    return verdict
-  }
-  const lane = await laneOfPerson(deps, account, origin)
-  if (account.pin !== null) {
-    const { right: same } = await deps.hasher.verify(
-      typed.pin,
-      account.pin.sealed,
-      pinOwner(sub),
-      lane,
-    )
-    if (same) {
-      return { ok: false, reason: 'same' }
-    }
-  }
-  const sealed = await deps.hasher.hash(typed.pin, pinOwner(sub), lane)
-  const nowMs = deps.clock()
-  const pin: PinRecord = {
-    sealed,
-    origin: 'chosen',
-    setAt: nowMs,
-    length: typed.pin.length,
-    blockedAt: null,
-  }
-  const counts = newPinCounts(account, nowMs)
+  const { pin } = made
+  const counts = newPinCounts(account, pin.setAt)
   return deps.store.transact(async (tables): Promise<DefinePinResult> => {
     // Of two tabs that both define one, the second must not silently win.
     const alike = isProtectedAlike(account, await tables.accounts.bySub(sub))
@@ -68,7 +37,7 @@ export const definePin = async (
     }
     await tables.accounts.setProtection(sub, 'pin')
     await tables.devices.removeAll(sub, 'notification')
-    await tell(deps, tables, sub, 'pin_defined')
+    await tell(deps, tables, sub, 'pin_defined', { params: whence(origin) })
     await tables.audit.append(
       auditEntry(deps, {
         act: 'pin_defined',

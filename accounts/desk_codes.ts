@@ -1,15 +1,9 @@
-import {
-  aheadMs,
-  type CodeReading,
-  FIRST_NEAR_STEPS,
-  NEAR_STEPS,
-  readCode,
-} from '../policies/otp_window.ts'
+import { aheadMs, FIRST_NEAR_STEPS, NEAR_STEPS, readCode } from '../policies/otp_window.ts'
 import { type AuditAct, auditEntry } from './audit.ts'
 import { type KeyRefusal, keyAtDesk, type Refused } from './desk_keys.ts'
 import type { OtpKey, OtpKeyState } from './otp_key.ts'
 import { openSeed } from './otp_seed.ts'
-import type { AuditEntry, Deps, Tables } from './ports.ts'
+import type { AuditEntry, CodeClaim, Deps, Tables } from './ports.ts'
 
 /** Where a key stands: how far its clock is ahead of ours, or the counter of the code it showed. */
 export type KeyPosition =
@@ -26,24 +20,18 @@ export type ResyncedKey = Judged<'wrong_code' | 'not_in_a_row'> | KeyRefusal
 /** In no hands, or in unknown ones: nobody is at the desk with it. */
 const NOT_AT_DESK: readonly OtpKeyState[] = ['lost', 'withdrawn']
 
-type Recognised = Exclude<CodeReading, { kind: 'none' }>
-
-const accepted = (key: OtpKey, step: number, clock: OtpKey['clock']): OtpKey => ({
-  ...key,
-  next: step + 1,
-  firstOfTwo: null,
-  clock,
-})
-
-/**
- * A code that was recognised, but of which nothing more follows yet, is burnt. The counter of a
- * HOTP key that ran ahead moves only once two codes say so (RFC 4226 §7.4).
- */
-const noted = (key: OtpKey, { kind, step }: Pick<Recognised, 'kind' | 'step'>, nowMs: number) => ({
-  ...key,
-  next: key.kind === 'hotp' && kind === 'first_of_two' ? key.next : step + 1,
-  firstOfTwo: { step, atMs: nowMs },
-})
+/** Uses up a code at the desk, as a sign-in would; false where it was used up before. */
+const burn = (
+  { otpKeys }: Pick<Tables, 'otpKeys'>,
+  key: OtpKey,
+  step: number,
+  as: CodeClaim['as'],
+  clock: OtpKey['clock'],
+  nowMs: number,
+): Promise<boolean> => {
+  const { serial, sub, state } = key
+  return otpKeys.claim({ serial, sub: sub ?? '', state, step, as, clock, countsPin: false }, nowMs)
+}
 
 const positionOf = ({ kind, clock, next }: OtpKey): KeyPosition =>
   kind === 'totp'
@@ -56,17 +44,19 @@ const detailOf = (position: KeyPosition): AuditEntry['detail'] =>
     ? { ahead_seconds: Math.round(position.aheadMs / 1000) }
     : { counter: position.counter }
 
-/** What codes make of a key; null: no code of it was recognised. */
-interface Verdict<R extends string> {
-  readonly key: OtpKey | null
-  readonly refusal: R | null
-}
+/** What codes of a key come to; null: all is well. */
+type Judge<R extends string> = (
+  tables: Tables,
+  key: OtpKey,
+  seed: Uint8Array,
+  nowMs: number,
+) => Promise<R | null>
 
 /** Reads codes of a key on the desk; burns what it recognises and writes down what it came to. */
 const atDesk = <R extends string>(
   deps: Deps,
   { serial, by, act }: { serial: string; by: string; act: AuditAct },
-  judge: (key: OtpKey, seed: Uint8Array, nowMs: number) => Verdict<R>,
+  judge: Judge<R>,
 ): Promise<Judged<R> | KeyRefusal> =>
   deps.store.transact(async (tables: Tables): Promise<Judged<R> | KeyRefusal> => {
     const key = await keyAtDesk(deps, tables, serial)
@@ -77,18 +67,14 @@ const atDesk = <R extends string>(
     if (NOT_AT_DESK.includes(state)) {
       return { ok: false, reason: 'illegal', state }
     }
-    const seed = openSeed(deps, key)
-    const { key: after, refusal } = judge(key, seed, deps.clock())
-    if (after !== null) {
-      await tables.otpKeys.save(after)
-    }
+    const refusal = await judge(tables, key, openSeed(deps, key), deps.clock())
     const entry = { act, actor: by, sub }
     if (refusal !== null) {
       const detail = { key: serial, why: refusal }
       await tables.audit.append(auditEntry(deps, { ...entry, outcome: 'refused', detail }))
       return { ok: false, reason: refusal }
     }
-    const position = positionOf(after ?? key)
+    const position = positionOf((await tables.otpKeys.find(serial)) ?? key)
     const detail = { key: serial, ...detailOf(position) }
     await tables.audit.append(auditEntry(deps, { ...entry, detail }))
     return { ok: true, position }
@@ -99,15 +85,18 @@ const atDesk = <R extends string>(
  * the key's clock or counter, as a sign-in would. `code`: digits only.
  */
 export const testKey = (deps: Deps, serial: string, code: string, by: string): Promise<TestedKey> =>
-  atDesk(deps, { serial, by, act: 'key_tested' }, (key, seed, nowMs) => {
+  atDesk(deps, { serial, by, act: 'key_tested' }, async (tables, key, seed, nowMs) => {
     const near = key.inServiceAt === null ? FIRST_NEAR_STEPS : NEAR_STEPS
     const reading = readCode(key, seed, code, nowMs, near)
     if (reading.kind === 'none') {
-      return { key: null, refusal: 'wrong_code' }
+      return 'wrong_code'
     }
-    return reading.kind === 'good'
-      ? { key: accepted(key, reading.step, reading.clock), refusal: null }
-      : { key: noted(key, reading, nowMs), refusal: 'needs_two_codes' }
+    const clock = reading.kind === 'good' ? reading.clock : key.clock
+    const burnt = await burn(tables, key, reading.step, reading.kind, clock, nowMs)
+    if (!burnt) {
+      return 'wrong_code'
+    }
+    return reading.kind === 'good' ? null : 'needs_two_codes'
   })
 
 /**
@@ -120,22 +109,34 @@ export const resyncKey = (
   codes: { readonly first: string; readonly second: string },
   by: string,
 ): Promise<ResyncedKey> =>
-  atDesk(deps, { serial, by, act: 'key_resynchronised' }, (key, seed, nowMs) => {
+  atDesk(deps, { serial, by, act: 'key_resynchronised' }, async (tables, key, seed, nowMs) => {
     const first = readCode(key, seed, codes.first, nowMs)
-    if (first.kind === 'none') {
-      return { key: null, refusal: 'wrong_code' }
+    const isFirst =
+      first.kind !== 'none' &&
+      // The first code is a whole period old by now: only the second tells of the clock.
+      (await burn(tables, key, first.step, 'first_of_two', key.clock, nowMs))
+    if (!isFirst) {
+      return 'wrong_code'
     }
-    // The first code is a whole period old by now: only the second tells of the clock.
-    const afterFirst = noted(key, first, nowMs)
-    const due = first.step + 1
-    const second = readCode({ ...afterFirst, next: due }, seed, codes.second, nowMs)
-    if (second.kind === 'none') {
-      return { key: afterFirst, refusal: 'not_in_a_row' }
-    }
-    return second.kind === 'good' && second.step === due
-      ? { key: accepted(key, due, second.clock), refusal: null }
-      : {
-          key: noted(afterFirst, { kind: 'first_of_two', step: second.step }, nowMs),
-          refusal: 'not_in_a_row',
-        }
+    return followsOn(tables, key, { seed, code: codes.second, after: first.step }, nowMs)
   })
+
+/** The second of two codes: none but the next one puts the key right. */
+const followsOn = async (
+  tables: Tables,
+  key: OtpKey,
+  { seed, code, after }: { seed: Uint8Array; code: string; after: number },
+  nowMs: number,
+): Promise<'not_in_a_row' | null> => {
+  const due = after + 1
+  const afterFirst = { ...key, next: due, firstOfTwo: { step: after, atMs: nowMs } }
+  const second = readCode(afterFirst, seed, code, nowMs)
+  if (second.kind === 'good' && second.step === due) {
+    const burnt = await burn(tables, key, due, 'good', second.clock, nowMs)
+    return burnt ? null : 'not_in_a_row'
+  }
+  if (second.kind !== 'none') {
+    await burn(tables, key, second.step, 'first_of_two', key.clock, nowMs)
+  }
+  return 'not_in_a_row'
+}

@@ -196,8 +196,8 @@ export const resetKeyPin = (deps: Deps, serial: string, by: string): Promise<Des
   })
 
 /** Whose sessions this key may have opened: it was in use since its holder has it. */
-const servedWhom = ({ sub, assignedAt, lastUsedAt }: OtpKey): string | null =>
-  assignedAt !== null && lastUsedAt !== null && lastUsedAt >= assignedAt ? sub : null
+const servedWhom = ({ sub, lastUsedAt }: OtpKey): string | null =>
+  lastUsedAt === null ? null : sub
 
 /**
  * A key is in unknown hands. Where it had been in use, whoever holds it may be signed in: what was

@@ -6,7 +6,7 @@ import { effectiveProtection, type Policy } from '../policies/policy.ts'
 import { type Account, isProtectedAlike } from './account.ts'
 import { auditEntry, randomId } from './audit.ts'
 import { browserFamily } from './browser_family.ts'
-import { tell } from './notices.ts'
+import { tell, whence } from './notices.ts'
 import type { Deps, Device, Origin, Tables } from './ports.ts'
 
 const TOKEN_BYTES = 32
@@ -81,7 +81,7 @@ export const followBrowser = async (
   if (device !== null && (await tables.devices.staleCopyUsed(used.browserId, account.sub, nowMs))) {
     await tables.devices.remove(device.id)
     await tell(deps, tables, account.sub, 'device_forgotten_copied', {
-      params: { device: device.name },
+      params: { device: device.name, ...whence(origin) },
     })
     await tables.audit.append(
       auditEntry(deps, {
@@ -110,7 +110,9 @@ const makeRoom = async (
     .sort((a, b) => b.lastSeenAt - a.lastSeenAt)
   for (const device of others.slice(policy.devices.most_per_person - 1)) {
     await tables.devices.remove(device.id)
-    await tell(deps, tables, account.sub, 'device_dropped', { params: { device: device.name } })
+    await tell(deps, tables, account.sub, 'device_dropped', {
+      params: { device: device.name, ...whence(origin) },
+    })
     await tables.audit.append(
       auditEntry(deps, {
         act: 'device_dropped',
@@ -173,7 +175,9 @@ export const addDevice = (
     if (same === null) {
       await makeRoom(deps, tables, account, policy, browserId, origin)
       await tables.devices.add(device)
-      await tell(deps, tables, account.sub, 'device_added', { params: { device: name } })
+      await tell(deps, tables, account.sub, 'device_added', {
+        params: { device: name, ...whence(origin) },
+      })
       await tables.audit.append(
         auditEntry(deps, { act: 'device_added', sub: account.sub, origin, browserId }),
       )

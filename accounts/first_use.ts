@@ -1,3 +1,4 @@
+import { truncateNetwork } from '../policies/network.ts'
 import { newKeyCounts } from '../policies/next_step.ts'
 import { judgePin, type PinRefusal } from '../policies/pin_rules.ts'
 import type { Policy } from '../policies/policy.ts'
@@ -5,21 +6,15 @@ import type { Account } from './account.ts'
 import { auditEntry } from './audit.ts'
 import { type Candidate, firstUseCandidates, type Match } from './code_match.ts'
 import { followBrowser } from './devices.ts'
-import { type FirstUseLimit, type Judged, judgeTry, settleKeys, type Try } from './judge_try.ts'
+import { type FirstUseCount, type Judged, judgeTry, settleKeys, type Try } from './judge_try.ts'
 import { keepPlace } from './keep_place.ts'
-import { laneOfPerson, passcodeSubjectOf, presentedBrowser } from './lane.ts'
+import { firstUseSubjectOf, laneOfPerson, presentedBrowser } from './lane.ts'
 import { tell, whence } from './notices.ts'
-import {
-  FIRST_USE_TRIES,
-  FIRST_USE_TRIES_AFTER_PASSWORD,
-  type OtpKey,
-  type OtpKeyPin,
-  otpPinOwner,
-  putInService,
-  stateNow,
-} from './otp_key.ts'
-import { countRight } from './passcode_try.ts'
-import type { Deps, Origin, Tables } from './ports.ts'
+import { type OtpKey, type OtpKeyPin, otpPinOwner, putInService, stateNow } from './otp_key.ts'
+import { renewSeal } from './otp_seed.ts'
+import { knownFor } from './passcode_try.ts'
+import type { Deps, Origin, Place, Tables } from './ports.ts'
+import { asksPassword } from './sign_in.ts'
 
 /** Which assignment of which key a first use belongs to: another one starts again. */
 export interface Activation {
@@ -37,21 +32,21 @@ export const activationOf = ({ serial, assignedAt, firstUseBy }: OtpKey): Activa
 const isOf = (key: OtpKey, { serial, assignedAt, firstUseBy }: Activation): boolean =>
   key.serial === serial && key.assignedAt === assignedAt && key.firstUseBy === firstUseBy
 
-const limitOf = (passwordProved: boolean): FirstUseLimit =>
-  passwordProved ? FIRST_USE_TRIES_AFTER_PASSWORD : FIRST_USE_TRIES
+const countedAs = (passwordProved: boolean): FirstUseCount =>
+  passwordProved ? 'wrong_first_use_proved' : 'wrong_first_use'
 
 interface Attempt {
   readonly typed: string
   readonly candidates: readonly Candidate[]
   readonly against: Try['against']
-  readonly limit: FirstUseLimit
+  readonly counted: FirstUseCount
 }
 
 /** One counted try with one argon2id; `done` runs in the transaction that settles it. */
 const attempt = async <T>(
   deps: Deps,
   account: Account,
-  { limit, ...typed }: Attempt,
+  { counted, ...typed }: Attempt,
   origin: Origin,
   done: (tables: Tables, judged: Judged & { readonly match: Match }) => Promise<T | null>,
 ): Promise<T | null> => {
@@ -62,13 +57,13 @@ const attempt = async <T>(
     ...typed,
     route: 'first_use',
     account,
-    subject: passcodeSubjectOf(deps, account.identifier),
+    subject: firstUseSubjectOf(deps, sub),
     obstacle: null,
   }
   return keepPlace(deps, lane, async (place) => {
     const judged = await judgeTry(deps, tried, origin, presented, place)
     return deps.store.transact(async (tables) => {
-      await settleKeys(deps, tables, tried, judged, origin, limit)
+      await settleKeys(deps, tables, tried, judged, origin, counted)
       const { match } = judged
       const result =
         judged.right && match !== null ? await done(tables, { ...judged, match }) : null
@@ -95,10 +90,10 @@ export const beginFirstUse = async (
 ): Promise<OtpKey | null> => {
   const keys = await deps.store.otpKeys.ofPerson(account.sub)
   const candidates = firstUseCandidates(code, keys, deps.clock())
-  const first = { typed: code, candidates, against: () => null, limit: limitOf(true) }
+  const first = { typed: code, candidates, against: () => null, counted: countedAs(true) }
   return attempt(deps, account, first, origin, async (tables, { match, place }) => {
     // Half a proof: neither a failure nor a success of this place.
-    await tables.passwordTries.release(passcodeSubjectOf(deps, account.identifier), place)
+    await tables.passwordTries.release(firstUseSubjectOf(deps, account.sub), place)
     const detail = { key: match.key.serial, asks_password: false }
     await tables.audit.append(
       auditEntry(deps, { act: 'first_use_begun', sub: account.sub, origin, detail }),
@@ -163,6 +158,74 @@ export interface FirstUseWithPin {
 }
 
 /**
+ * Whether a first use may still come to its end: the key awaits this very one, and what the policy
+ * and the account ask by now was met.
+ */
+export const awaitsFirstUse = async (
+  { otpKeys, accounts, policies }: Pick<Tables, 'otpKeys' | 'accounts' | 'policies'>,
+  sub: string,
+  { activation, pin, passwordProved }: Omit<FirstUseWithPin, 'pin'> & { pin: OtpKeyPin | null },
+  nowMs: number,
+): Promise<OtpKey | null> => {
+  const [key, account, all] = [
+    await otpKeys.find(activation.serial),
+    await accounts.bySub(sub),
+    await policies.current(),
+  ]
+  if (key === null || account === null || account.disabledAt !== null) {
+    return null
+  }
+  const policy = all[account.userType]
+  const holds =
+    key.sub === sub &&
+    isOf(key, activation) &&
+    stateNow(key, nowMs) === 'assigned' &&
+    policy.otp !== 'off' &&
+    (pin === null || pin.length === policy.otp_keys.pin_length) &&
+    (passwordProved || !asksPassword(account, policy, nowMs))
+  return holds ? key : null
+}
+
+/** PIN and code of a key whose code the person sees; of the wrong length it is a wrong try. */
+const lastCandidate = (key: OtpKey, pin: OtpKeyPin, passcode: string): Candidate => {
+  const fits = /^\d+$/.test(passcode) && passcode.length === pin.length + key.digits
+  return {
+    key,
+    pin: passcode.slice(0, -key.digits),
+    code: fits ? passcode.slice(-key.digits) : '',
+  }
+}
+
+const serve = async (
+  deps: Deps,
+  tables: Tables,
+  account: Account,
+  { key, pin, place }: { readonly key: OtpKey; readonly pin: OtpKeyPin; readonly place: Place },
+  origin: Origin,
+): Promise<FinishResult | null> => {
+  const nowMs = deps.clock()
+  const served = putInService(key, nowMs, pin)
+  if (!served.ok) {
+    return null
+  }
+  const { sub } = account
+  await tables.otpKeys.save(served.key)
+  await renewSeal(deps, tables, served.key)
+  const { cookie, browserId } = await followBrowser(deps, tables, account, origin, nowMs)
+  const network = truncateNetwork(origin.address)
+  const subject = firstUseSubjectOf(deps, sub)
+  await tables.passwordTries.succeed(subject, place, browserId, network, nowMs)
+  await knownFor(deps, tables, account, browserId, origin)
+  const params = { key: key.serial, ...whence(origin) }
+  await tell(deps, tables, sub, 'key_in_service', { params })
+  const detail = { key: key.serial }
+  await tables.audit.append(
+    auditEntry(deps, { act: 'key_in_service', sub, origin, browserId, detail }),
+  )
+  return { ok: true, cookie, counts: newKeyCounts(account, nowMs) }
+}
+
+/**
  * The end of a first use: PIN and the next code together. Its code is a later one than the first,
  * and fits the clock that the first has shown, because claiming that has moved both. All or
  * nothing: PIN and state are stored in one act.
@@ -170,51 +233,31 @@ export interface FirstUseWithPin {
 export const finishFirstUse = async (
   deps: Deps,
   account: Account,
-  { activation, pin, passwordProved }: FirstUseWithPin,
+  firstUse: FirstUseWithPin,
   passcode: string,
   origin: Origin,
 ): Promise<FinishResult> => {
-  const nowMs = deps.clock()
-  const key = await deps.store.otpKeys.find(activation.serial)
-  const awaits =
-    key?.sub === account.sub && isOf(key, activation) && stateNow(key, nowMs) === 'assigned'
-  if (!awaits) {
+  const { pin, passwordProved } = firstUse
+  const { sub } = account
+  const key = await awaitsFirstUse(deps.store, sub, firstUse, deps.clock())
+  if (key === null) {
     return { ok: false, reason: 'changed' }
   }
-  const fits = /^\d+$/.test(passcode) && passcode.length === pin.length + key.digits
-  const candidate = { key, pin: passcode.slice(0, -key.digits), code: passcode.slice(-key.digits) }
   const last: Attempt = {
     typed: passcode,
-    // Of the wrong length it is a wrong try all the same, with no code to use up.
-    candidates: [fits ? candidate : { ...candidate, code: '' }],
+    candidates: [lastCandidate(key, pin, passcode)],
     against: (match) => ({
       secret: match?.pin ?? passcode,
-      sealed: pin.sealed,
+      sealed: match === null ? null : pin.sealed,
       owner: otpPinOwner(key.serial),
     }),
-    limit: limitOf(passwordProved),
+    counted: countedAs(passwordProved),
   }
   const finished = await attempt(deps, account, last, origin, async (tables, judged) => {
-    const now = await tables.otpKeys.find(key.serial)
-    const served = now !== null && isOf(now, activation) ? putInService(now, nowMs, pin) : null
-    if (served === null || !served.ok) {
-      return null
-    }
-    await tables.otpKeys.save(served.key)
-    const { cookie, browserId } = await followBrowser(deps, tables, account, origin, nowMs)
-    await countRight(deps, tables, account, judged, browserId, origin)
-    const params = { key: key.serial, ...whence(origin) }
-    await tell(deps, tables, account.sub, 'key_in_service', { params })
-    await tables.audit.append(
-      auditEntry(deps, {
-        act: 'key_in_service',
-        sub: account.sub,
-        origin,
-        browserId,
-        detail: { key: key.serial },
-      }),
-    )
-    return { ok: true, cookie, counts: newKeyCounts(account, nowMs) } as const
+    const now = await awaitsFirstUse(tables, sub, firstUse, deps.clock())
+    return now === null
+      ? null
+      : serve(deps, tables, account, { key: now, pin, place: judged.place }, origin)
   })
   return finished ?? { ok: false, reason: 'refused' }
 }

@@ -74,8 +74,36 @@ const judgeKey = async (deps: Deps, line: number, key: FileKey): Promise<KeyEven
     : { outcome: 'rejected', line, serial, reason }
 }
 
+/** On which line of the file something stood first. */
+interface Seen {
+  readonly serials: Map<string, number>
+  /** By the seed in base64. */
+  readonly seeds: Map<string, number>
+}
+
+/** Why a key cannot stand beside those before it; null: it can, and is one of them from now on. */
+const repeats = (
+  { serials, seeds }: Seen,
+  line: number,
+  { serial, seed }: FileKey,
+): string | null => {
+  const sameSerial = serials.get(serial)
+  if (sameSerial !== undefined) {
+    return `this serial stands on line ${sameSerial} already`
+  }
+  serials.set(serial, line)
+  const mark = Buffer.from(seed).toString('base64')
+  const sharing = seeds.get(mark)
+  if (sharing !== undefined) {
+    // Whoever holds one of them would make the codes of the other.
+    return `its seed stands on line ${sharing} already, for another serial`
+  }
+  seeds.set(mark, line)
+  return null
+}
+
 const judge = async (deps: Deps, entries: readonly KeyEntry[]): Promise<Judged> => {
-  const lines = new Map<string, number>()
+  const seen: Seen = { serials: new Map(), seeds: new Map() }
   const events: KeyEvent[] = []
   const fresh: FileKey[] = []
   for (const entry of entries) {
@@ -85,13 +113,11 @@ const judge = async (deps: Deps, entries: readonly KeyEntry[]): Promise<Judged> 
       continue
     }
     const { key } = entry
-    const before = lines.get(key.serial)
-    if (before !== undefined) {
-      const reason = `this serial stands on line ${before} already`
+    const reason = repeats(seen, line, key)
+    if (reason !== null) {
       events.push({ outcome: 'rejected', line, serial: key.serial, reason })
       continue
     }
-    lines.set(key.serial, line)
     const event = await judgeKey(deps, line, key)
     events.push(event)
     if (event.outcome === 'added') {

@@ -2,12 +2,12 @@ import { truncateNetwork } from '../policies/network.ts'
 import type { Account } from './account.ts'
 import { auditEntry } from './audit.ts'
 import { claimOf, type Match, matchCode, type Routed } from './code_match.ts'
-import { tell } from './notices.ts'
+import { tell, whence } from './notices.ts'
 import {
   block,
   closeActivation,
   FIRST_USE_TRIES,
-  type FIRST_USE_TRIES_AFTER_PASSWORD,
+  FIRST_USE_TRIES_AFTER_PASSWORD,
   OTP_PIN_TRIES,
   type OtpKey,
 } from './otp_key.ts'
@@ -30,7 +30,10 @@ export interface Try extends Routed {
   readonly subject: string
   /** Why nothing can be right here, whatever was typed; for the audit. */
   readonly obstacle: string | null
-  /** Null: the code alone is the proof. */
+  /**
+   * Given the key whose code is right, else null: then it may still be a password that looks like
+   * a code. Null: the code alone is the proof.
+   */
   readonly against: (match: Match | null) => Against | null
 }
 
@@ -46,21 +49,14 @@ export interface Judged {
   readonly match: Match | null
 }
 
-const whyRefused = (
-  admission: Admission,
-  { obstacle, route }: Try,
-  isGood: boolean,
-): string | null => {
-  if (!admission.admitted) {
-    return admission.why
-  }
-  return obstacle ?? (route === 'password' || isGood ? null : 'wrong_code')
-}
+const whyRefused = (admission: Admission, { obstacle }: Try): string | null =>
+  admission.admitted ? obstacle : admission.why
 
-const WRONG: Record<Try['route'], string> = {
-  password: 'wrong_password',
-  passcode: 'wrong_pin',
-  first_use: 'wrong_pin',
+const whyWrong = ({ route }: Try, match: Match | null): string => {
+  if (match !== null) {
+    return 'wrong_pin'
+  }
+  return route === 'password' ? 'wrong_password' : 'wrong_code'
 }
 
 /**
@@ -88,20 +84,21 @@ export const judgeTry = async (
     return { admission: begun, claimed: await tables.otpKeys.claim(claim, nowMs) }
   })
   const match = claimed && found?.reading.kind === 'good' ? found : null
-  const why = whyRefused(admission, tried, match !== null)
+  const refused = whyRefused(admission, tried)
   const against = tried.against(match)
   const { secret, sealed, owner } = against ?? { secret: tried.typed, sealed: null, owner: '' }
   const checked = await deps.hasher
-    .verify(secret, why === null ? sealed : null, owner, place)
+    .verify(secret, refused === null ? sealed : null, owner, place)
     .catch(async (error: unknown) => {
       await giveBack(deps, tried, admission, match)
       throw error
     })
-  const right = why === null && (against === null || checked.right)
+  const proved = against === null ? match !== null : checked.right
+  const right = refused === null && proved
   return {
     right,
     stale: checked.stale,
-    why: right ? null : (why ?? WRONG[tried.route]),
+    why: right ? null : (refused ?? whyWrong(tried, match)),
     place: admission.place,
     admitted: admission.admitted,
     match,
@@ -111,7 +108,7 @@ export const judgeTry = async (
 /** The hashing queue failed: nothing was judged. The code stays used up. */
 const giveBack = async (
   deps: Deps,
-  { subject, route, obstacle }: Try,
+  { subject, route, account, obstacle }: Try,
   admission: Admission,
   match: Match | null,
 ): Promise<void> => {
@@ -120,22 +117,28 @@ const giveBack = async (
   }
   await deps.store.passwordTries.release(subject, admission.place)
   if (match !== null && route === 'passcode' && obstacle === null) {
-    await deps.store.otpKeys.settle([match.key.serial], 'unjudged', deps.clock())
+    const { serial } = match.key
+    await deps.store.otpKeys.settle(account?.sub ?? '', [serial], 'unjudged', deps.clock())
   }
 }
 
-/** Whether a wrong first use counts against the key, and how many do. */
-export type FirstUseLimit =
-  | typeof FIRST_USE_TRIES
-  | typeof FIRST_USE_TRIES_AFTER_PASSWORD
-  /** The password is asked, and was not proved: a stranger closes nothing. */
-  | null
+/**
+ * As what a wrong first use counts against the key. Null: it does not. Where the password is asked
+ * and was not proved, a stranger closes nothing.
+ */
+export type FirstUseCount = 'wrong_first_use' | 'wrong_first_use_proved' | null
 
 const CLOSED = {
   wrong_pin: { limit: OTP_PIN_TRIES, count: 'wrongPins', close: block, act: 'key_blocked' },
   wrong_first_use: {
     limit: FIRST_USE_TRIES,
     count: 'firstUseTries',
+    close: closeActivation,
+    act: 'key_activation_closed',
+  },
+  wrong_first_use_proved: {
+    limit: FIRST_USE_TRIES_AFTER_PASSWORD,
+    count: 'firstUseTriesProved',
     close: closeActivation,
     act: 'key_activation_closed',
   },
@@ -152,17 +155,17 @@ export const settleKeys = async (
   tried: Try,
   judged: Judged,
   origin: Origin,
-  firstUseLimit: FirstUseLimit,
+  firstUse: FirstUseCount,
 ): Promise<boolean> => {
   const nowMs = deps.clock()
-  const { serials, outcome } = outcomeOf(tried, judged, firstUseLimit)
-  const keys = await tables.otpKeys.settle(serials, outcome, nowMs)
+  const { serials, outcome } = outcomeOf(tried, judged, firstUse)
+  const sub = tried.account?.sub ?? ''
+  const keys = await tables.otpKeys.settle(sub, serials, outcome, nowMs)
   if (outcome === 'right') {
     return serials.length === 0 || keys.some(({ state }) => state === 'in_service')
   }
   const { count, close, act, limit } = CLOSED[outcome]
-  const most = outcome === 'wrong_first_use' ? (firstUseLimit ?? limit) : limit
-  for (const key of keys.filter((each) => each[count] >= most)) {
+  for (const key of keys.filter((each) => each[count] >= limit)) {
     const closed = close(key, nowMs)
     if (closed.ok) {
       await tables.otpKeys.save(closed.key)
@@ -175,12 +178,11 @@ export const settleKeys = async (
 const outcomeOf = (
   { route, candidates }: Try,
   { right, match, admitted }: Judged,
-  firstUseLimit: FirstUseLimit,
-): { serials: readonly string[]; outcome: 'right' | 'wrong_pin' | 'wrong_first_use' } => {
+  firstUse: FirstUseCount,
+): { serials: readonly string[]; outcome: 'right' | keyof typeof CLOSED } => {
   if (route === 'first_use' && !right) {
-    const counted = admitted && firstUseLimit !== null
-    const serials = counted ? candidates.map(({ key }) => key.serial) : []
-    return { serials, outcome: 'wrong_first_use' }
+    const serials = admitted && firstUse !== null ? candidates.map(({ key }) => key.serial) : []
+    return { serials, outcome: firstUse ?? 'wrong_first_use' }
   }
   const serials = route === 'passcode' && match !== null ? [match.key.serial] : []
   return { serials, outcome: right ? 'right' : 'wrong_pin' }
@@ -195,7 +197,7 @@ const tellOfKey = async (
   origin: Origin,
 ): Promise<void> => {
   if (sub !== null) {
-    await tell(deps, tables, sub, act, { params: { key: serial } })
+    await tell(deps, tables, sub, act, { params: { key: serial, ...whence(origin) } })
   }
   await tables.audit.append(
     auditEntry(deps, { act, outcome: 'refused', sub, origin, detail: { key: serial } }),

@@ -25,8 +25,8 @@ export const keyUse = (
   return states.includes('assigned') ? 'first_use' : 'unusable'
 }
 
-export const isTooNew = ({ source, inServiceAt }: OtpKey, began: number | undefined): boolean =>
-  source === 'app' && began !== undefined && inServiceAt !== null && inServiceAt >= began
+export const isTooNew = ({ source, addedAt }: OtpKey, began: number | undefined): boolean =>
+  source === 'app' && began !== undefined && addedAt >= began
 
 /** As `keyUse`, for an account: most have no keys to read. */
 export const keyUseOf = async (

@@ -21,6 +21,13 @@ export const passcodeSubjectOf = (deps: Deps, identifier: string): string =>
   deps.digest('passcode_tries', identifierKey(identifier))
 
 /**
+ * First uses of somebody who has proved something already are counted apart once more: a stranger's
+ * tries at the public page must not make them wait.
+ */
+export const firstUseSubjectOf = (deps: Deps, sub: string): string =>
+  deps.digest('first_use_tries', sub)
+
+/**
  * Which lane of the hashing queue a request waits in. The lane for known browsers is for the people
  * who signed in on them, each with a few places: anybody with an account can collect cookies, and
  * could otherwise fill it with tries for everybody else.

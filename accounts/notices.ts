@@ -1,4 +1,5 @@
 import { truncateNetwork } from '../policies/network.ts'
+import type { Account } from './account.ts'
 import { randomId } from './audit.ts'
 import { browserFamily } from './browser_family.ts'
 import { queueLetter } from './outbox.ts'
@@ -12,23 +13,33 @@ export const whence = ({ address, userAgent }: Origin): Notice['params'] => {
 
 /** Sign-ins from one new place are mailed once in so long; each is told in the account. */
 const SAME_PLACE_MS = 3_600_000
-const NOTICES_LOOKED_AT = 20
+const NOTICES_LOOKED_AT = 50
+/** Of a notice that is not mailed: when the same last was (ms). No words, for no page. */
+const MAILED_AT = 'mailed_at'
 
 const sameFacts = (a: Notice['params'], b: Notice['params']): boolean =>
-  Object.keys({ ...a, ...b }).every((key) => a[key] === b[key])
+  Object.keys({ ...a, ...b }).every((key) => key === MAILED_AT || a[key] === b[key])
 
-/** Whether the same was mailed a moment ago: a new connection from one place, again and again. */
-const isRepeated = async (
+/**
+ * When the same was last mailed, within the hour; null: it is to be mailed. The newest one like it
+ * says so, however many there were in between. What was void since (`validAfter`) does not count:
+ * somebody is back in after *This wasn't me*.
+ */
+const mailedBefore = async (
   { notices }: Pick<Tables, 'notices'>,
   { sub, code, atMs, params }: Notice,
-): Promise<boolean> => {
+  { validAfter }: Account,
+): Promise<number | null> => {
   if (code !== 'new_connection') {
-    return false
+    return null
   }
   const recent = await notices.list(sub, NOTICES_LOOKED_AT)
-  return recent.some(
-    (one) => one.code === code && atMs - one.atMs < SAME_PLACE_MS && sameFacts(one.params, params),
-  )
+  const like = recent.find((one) => one.code === code && sameFacts(one.params, params))
+  if (like === undefined || like.atMs <= validAfter) {
+    return null
+  }
+  const mailedAt = Number(like.params[MAILED_AT] ?? like.atMs)
+  return atMs - mailedAt < SAME_PLACE_MS ? mailedAt : null
 }
 
 /**
@@ -44,14 +55,15 @@ export const tell = async (
   { params = {}, alsoTo = [] }: { params?: Notice['params']; alsoTo?: readonly string[] } = {},
 ): Promise<void> => {
   const told: Notice = { id: randomId(deps.random), sub, code, atMs: deps.clock(), params }
-  const repeated = await isRepeated(tables, told)
-  await tables.notices.add(told)
-  const account = deps.mails && !repeated ? await tables.accounts.bySub(sub) : null
-  if (account === null) {
+  const account = deps.mails ? await tables.accounts.bySub(sub) : null
+  const mailedAt = account === null ? null : await mailedBefore(tables, told, account)
+  const noted = mailedAt === null ? params : { ...params, [MAILED_AT]: String(mailedAt) }
+  await tables.notices.add({ ...told, params: noted })
+  if (account === null || mailedAt !== null) {
     return
   }
+  const { id: noticeId, atMs } = told
   for (const to of [null, ...alsoTo]) {
-    const { id: noticeId, atMs } = told
     await queueLetter(deps, tables, account, {
       template: 'notice',
       sub,

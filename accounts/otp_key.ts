@@ -35,12 +35,15 @@ export interface OtpKey extends KeyFace {
   readonly pin: OtpKeyPin | null
   /** Right codes beside a wrong PIN since the last success. */
   readonly wrongPins: number
+  /** Wrong first uses where no password is asked, and of those who had proved theirs. */
   readonly firstUseTries: number
+  readonly firstUseTriesProved: number
   readonly assignedAt: number | null
   readonly firstUseBy: number | null
   /** Lent: until when. */
   readonly loanUntil: number | null
   readonly inServiceAt: number | null
+  /** By its present holder. */
   readonly lastUsedAt: number | null
   readonly addedAt: number
 }
@@ -120,10 +123,12 @@ const UNBOUND = {
   pin: null,
   wrongPins: 0,
   firstUseTries: 0,
+  firstUseTriesProved: 0,
   assignedAt: null,
   firstUseBy: null,
   loanUntil: null,
   inServiceAt: null,
+  lastUsedAt: null,
   firstOfTwo: null,
 } satisfies Partial<OtpKey>
 
@@ -143,6 +148,7 @@ export const putInService = (key: OtpKey, nowMs: number, pin: OtpKeyPin): Change
     pin,
     wrongPins: 0,
     firstUseTries: 0,
+    firstUseTriesProved: 0,
     firstUseBy: null,
     inServiceAt: nowMs,
     lastUsedAt: nowMs,
@@ -152,7 +158,12 @@ export const closeActivation = (key: OtpKey, nowMs: number): Changed =>
   change(key, 'close_activation', nowMs, { firstUseBy: null })
 
 export const reopenActivation = (key: OtpKey, nowMs: number, firstUseBy: number): Changed =>
-  change(key, 'reopen_activation', nowMs, { firstUseTries: 0, firstUseBy, assignedAt: nowMs })
+  change(key, 'reopen_activation', nowMs, {
+    firstUseTries: 0,
+    firstUseTriesProved: 0,
+    firstUseBy,
+    assignedAt: nowMs,
+  })
 
 export const block = (key: OtpKey, nowMs: number): Changed => change(key, 'block', nowMs, {})
 
@@ -165,6 +176,7 @@ export const resetPin = (key: OtpKey, nowMs: number, firstUseBy: number): Change
     pin: null,
     wrongPins: 0,
     firstUseTries: 0,
+    firstUseTriesProved: 0,
     inServiceAt: null,
     firstUseBy,
     assignedAt: nowMs, // Another activation: a first use begun before has nothing to finish.
@@ -201,7 +213,6 @@ export const keyInStock = (
     state: 'in_stock',
     next: counter,
     clock: newClock(face.periodSeconds, nowMs),
-    lastUsedAt: null,
     addedAt: nowMs,
   }
 }

@@ -4,7 +4,6 @@ import type { Match } from './code_match.ts'
 import type { Against, Judged } from './judge_try.ts'
 import { passcodeSubjectOf, subjectOf } from './lane.ts'
 import { otpPinOwner } from './otp_key.ts'
-import { renewSeal } from './otp_seed.ts'
 import type { Deps, HashPlace, Origin, Tables } from './ports.ts'
 import { renewOtpPin } from './renew_hash.ts'
 
@@ -17,24 +16,22 @@ export const againstKeyPin =
     owner: otpPinOwner(match?.key.serial ?? ''),
   })
 
-/** A passcode was right: its failures here are forgotten, and the place is one of this person's. */
-export const countRight = async (
+/** A place where a code was right is this person's, for passcodes and for the password, too. */
+export const knownFor = async (
   deps: Deps,
   tables: Tables,
-  account: Account,
-  { place, match }: Judged,
+  { identifier }: Account,
   browserId: string,
   origin: Origin,
 ): Promise<void> => {
-  const nowMs = deps.clock()
   const network = truncateNetwork(origin.address)
-  const subject = passcodeSubjectOf(deps, account.identifier)
-  await tables.passwordTries.succeed(subject, place, browserId, network, nowMs)
-  // Who is known there by a passcode is for the password, too.
-  const other = subjectOf(deps, account.identifier)
-  await tables.passwordTries.remember(other, browserId, network, nowMs)
-  if (match !== null) {
-    await renewSeal(deps, tables, match.key)
+  for (const subjectIn of [passcodeSubjectOf, subjectOf]) {
+    await tables.passwordTries.remember(
+      subjectIn(deps, identifier),
+      browserId,
+      network,
+      deps.clock(),
+    )
   }
 }
 

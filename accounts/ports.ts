@@ -135,12 +135,12 @@ export interface PinTries {
 /** A code about to be used: see `OtpKeyStore.claim`. */
 export interface CodeClaim {
   readonly serial: string
+  /** Whose key it has to be; empty: nobody's. */
   readonly sub: string
   /** The state that the key was read in, and has to be in still. */
-  readonly state: 'assigned' | 'in_service'
-  readonly kind: 'totp' | 'hotp'
+  readonly state: OtpKeyState
   readonly step: number
-  /** `first_of_two`: burnt (TOTP) or noted (HOTP), but not accepted. */
+  /** `first_of_two`: noted, and never accepted; but where the key stands does not change. */
   readonly as: 'good' | 'first_of_two'
   readonly clock: KeyClock
   /** Counts a wrong PIN in advance; `settle` takes it back when the PIN is right. */
@@ -148,7 +148,12 @@ export interface CodeClaim {
 }
 
 /** What became of a try, for `OtpKeyStore.settle`. */
-export type CodeOutcome = 'right' | 'wrong_pin' | 'unjudged' | 'wrong_first_use'
+export type CodeOutcome =
+  | 'right'
+  | 'wrong_pin'
+  | 'unjudged'
+  | 'wrong_first_use'
+  | 'wrong_first_use_proved'
 
 export interface OtpKeyFilter {
   /** As stored; what a deadline or the end of a loan has changed since is the caller's to see. */
@@ -176,9 +181,15 @@ export interface OtpKeyStore {
   /**
    * Writes down what became of a try, with one statement whatever it was and for however many keys.
    * `right`: no wrong PINs any more. `wrong_pin`: stays counted. `unjudged`: takes the count back.
-   * `wrong_first_use`: counts it. Returns the keys as they are now.
+   * `wrong_first_use`, `wrong_first_use_proved`: counts it. Returns the keys as they are now, those
+   * that are still this person's.
    */
-  settle(serials: readonly string[], outcome: CodeOutcome, nowMs: number): Promise<OtpKey[]>
+  settle(
+    sub: string,
+    serials: readonly string[],
+    outcome: CodeOutcome,
+    nowMs: number,
+  ): Promise<OtpKey[]>
   /** By serial, from after `after`. */
   list(filter: OtpKeyFilter, after: string | null, limit: number): Promise<OtpKey[]>
   /** Keys whose deadline or loan ended by now, without that being written down. */
@@ -238,6 +249,19 @@ export interface MailedCodes {
   tryOnce(id: string, boundTo: string, triesMax: number, nowMs: number): Promise<string | null>
   /** Ends a code that was right; true for exactly one caller. */
   end(id: string): Promise<boolean>
+  /** The code of a flow that can still be tried, and when it was sent (ms); null: none. */
+  live(
+    flow: { readonly sub: string; readonly purpose: MailedCodePurpose; readonly boundTo: string },
+    triesMax: number,
+    nowMs: number,
+  ): Promise<{ readonly id: string; readonly atMs: number } | null>
+  /** Whether `add` would refuse one more now. */
+  isFull(
+    sub: string,
+    purpose: MailedCodePurpose,
+    limits: readonly { readonly most: number; readonly withinMs: number }[],
+    nowMs: number,
+  ): Promise<boolean>
 }
 
 /** A browser that one person added. */

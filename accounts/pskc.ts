@@ -29,7 +29,7 @@ import {
   requiredBytes,
   textOf,
 } from './pskc_elements.ts'
-import { type ReadPackage, readPackage } from './pskc_key.ts'
+import { hasSeed, type ReadPackage, readPackage } from './pskc_key.ts'
 import { parseXml, type XmlElement } from './pskc_xml.ts'
 
 /** How the values of a file are encrypted. */
@@ -120,24 +120,29 @@ const lockOf = async (
 interface Container {
   readonly root: XmlElement
   readonly packages: readonly XmlElement[]
-  /** How many of them have something encrypted. */
+  /** How many of them have their seed encrypted. */
   readonly encrypted: number
+  /** What opens them; null: no seed is encrypted. */
   readonly protection: Protection | null
 }
+
+/** What a file without anything encrypted has no use for. */
+const SIGNS_OF_PROTECTION = ['EncryptionKey', 'MACMethod', 'EncryptedValue']
 
 const notesOf = (counts: ReadonlyMap<string, number>): string[] =>
   [...counts].map(([what, keys]) => (keys === 0 ? what : `${what} (keys: ${keys})`))
 
 const readPackages = (
-  { packages, encrypted }: Container,
+  { root, packages, encrypted }: Container,
   lock: Lock | null,
 ): Promise<ReadKeys> | ReadKeys => {
   const counts = new Map<string, number>()
-  if (packages.some((pack) => !hasDescendant(pack, 'EncryptedValue'))) {
+  if (packages.some((pack) => hasSeed(pack, 'PlainValue'))) {
     counts.set(IN_CLEAR, 0)
   }
   const note = (what: string): void => void counts.set(what, (counts.get(what) ?? 0) + 1)
-  const read = packages.map((pack) => readPackage(pack, { lock, note }))
+  const isProtected = SIGNS_OF_PROTECTION.some((name) => hasDescendant(root, name))
+  const read = packages.map((pack) => readPackage(pack, { lock, isProtected, note }))
   const wrong = wrongThroughout(read, encrypted)
   return wrong === null
     ? { ok: true, entries: read.map(({ entry }) => entry), notes: notesOf(counts) }
@@ -177,7 +182,7 @@ const readContainer = (text: string): Container => {
   if (packages.length > KEYS_MAX) {
     throw new KeyFileRefusal(`holds more than ${KEYS_MAX} keys`)
   }
-  const encrypted = packages.filter((pack) => hasDescendant(pack, 'EncryptedValue')).length
+  const encrypted = packages.filter((pack) => hasSeed(pack, 'EncryptedValue')).length
   return { root, packages, encrypted, protection: encrypted === 0 ? null : protectionOf(root) }
 }
 

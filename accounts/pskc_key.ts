@@ -7,13 +7,15 @@ import {
   wholeNumber,
 } from './key_entry.ts'
 import { type Lock, openValue } from './pskc_crypto.ts'
-import { child, encryptedIn, fromBase64, textOf } from './pskc_elements.ts'
+import { child, children, encryptedIn, fromBase64, textOf } from './pskc_elements.ts'
 import type { XmlElement } from './pskc_xml.ts'
 
 /** What a package is read with. */
 export interface Reading {
-  /** Null: nothing in the file is encrypted. */
+  /** Null: no seed in the file is encrypted. */
   readonly lock: Lock | null
+  /** Anything in the file is, or was meant to be, encrypted or under a MAC. */
+  readonly isProtected: boolean
   /** Says what whoever imports should know of a key. */
   note(what: string): void
 }
@@ -52,10 +54,22 @@ const valueIn = <T>(
   return plain === null ? null : read.plain(plain.text)
 }
 
+/** Whether a seed stands in a `KeyPackage` in this form, however often. */
+export const hasSeed = (pack: XmlElement, form: 'PlainValue' | 'EncryptedValue'): boolean =>
+  ['Key', 'Data', 'Secret', form].reduce<readonly XmlElement[]>(
+    (found, name) => found.flatMap((one) => children(one, name)),
+    [pack],
+  ).length > 0
+
 const seedOf = (data: XmlElement | null, reading: Reading): Uint8Array | null => {
   const secret = child(data, 'Secret')
   if (secret === null) {
     throw new KeyFileRefusal('has no seed in it')
+  }
+  const isInClear = children(secret, 'PlainValue').length > 0
+  if (reading.isProtected && isInClear && child(secret, 'EncryptedValue') === null) {
+    // No MAC vouches for it: whoever has handled the file may have put a seed of theirs there.
+    throw new KeyFileRefusal('has its seed in clear, in a file that is encrypted or has a MAC')
   }
   return valueIn<Uint8Array>(secret, reading, {
     plain: fromBase64,

@@ -5,13 +5,14 @@ import { normalizePassword } from '../policies/password_rules.ts'
 import type { Policy } from '../policies/policy.ts'
 import { type Account, identifierKey } from './account.ts'
 import { auditEntry } from './audit.ts'
-import { type Routed, routeOf } from './code_match.ts'
+import { codeTyped, type Routed, routeOf } from './code_match.ts'
 import { followBrowser } from './devices.ts'
 import { type Judged, judgeTry, settleKeys, type Try } from './judge_try.ts'
 import { keepPlace } from './keep_place.ts'
 import { laneOf, passcodeSubjectOf, presentedBrowser, subjectOf } from './lane.ts'
-import { FIRST_USE_TRIES, type OtpKey } from './otp_key.ts'
-import { againstKeyPin, countRight, renewKeyPin } from './passcode_try.ts'
+import type { OtpKey } from './otp_key.ts'
+import { renewSeal } from './otp_seed.ts'
+import { againstKeyPin, knownFor, renewKeyPin } from './passcode_try.ts'
 import type { Deps, HashPlace, Origin, Presented, Tables } from './ports.ts'
 import { renewPassword } from './renew_hash.ts'
 
@@ -43,6 +44,8 @@ interface Typed {
   readonly identifier: string
   /** The password, or the passcode of an OTP key, or the first code of one. */
   readonly secret: string
+  /** Only a password was asked for. */
+  readonly passwordOnly?: boolean
 }
 
 /**
@@ -54,7 +57,18 @@ export const asksPassword = (account: Account, policy: Policy, nowMs: number): b
   account.password?.origin === 'personal' &&
   (policy.otp_keys.first_use === 'code_and_password' || !newKeyCounts(account, nowMs))
 
-/** Why nothing can be right here, whatever was typed, or null. For the audit only. */
+/** Why a password cannot be right here, whatever was typed, or null. */
+const passwordObstacle = (account: Account, policy: Policy, nowMs: number): string | null => {
+  if (account.password === null) {
+    return 'no_password'
+  }
+  if (account.password.voidedAt !== null) {
+    return 'password_void'
+  }
+  return isLapsed(account.password, policy, nowMs) ? 'password_lapsed' : null
+}
+
+/** Why nothing can be right here, or null. For the audit only. */
 const obstacleOf = (
   account: Account | null,
   policy: Policy,
@@ -67,33 +81,41 @@ const obstacleOf = (
   if (account.disabledAt !== null) {
     return 'account_disabled'
   }
-  if (route !== 'password') {
-    return null
-  }
-  if (account.password === null) {
-    return 'no_password'
-  }
-  if (account.password.voidedAt !== null) {
-    return 'password_void'
-  }
-  return isLapsed(account.password, policy, nowMs) ? 'password_lapsed' : null
+  return route === 'password' ? passwordObstacle(account, policy, nowMs) : null
 }
 
-/** One secret for one argon2id, by what the typed text is. */
-const againstOf = (account: Account | null, { route }: Routed, secret: string): Try['against'] => {
-  switch (route) {
-    case 'password':
-      return () => ({
-        secret: normalizePassword(secret),
-        sealed: account?.password?.sealed ?? null,
-        owner: passwordOwner(account?.sub ?? ''),
-      })
-    case 'passcode':
-      return againstKeyPin(secret)
-    case 'first_use':
-      return () => null
+const againstPassword = (
+  account: Account | null,
+  policy: Policy,
+  secret: string,
+  nowMs: number,
+) => {
+  const serves = account !== null && passwordObstacle(account, policy, nowMs) === null
+  return {
+    secret: normalizePassword(secret),
+    sealed: serves ? (account.password?.sealed ?? null) : null,
+    owner: passwordOwner(account?.sub ?? ''),
   }
 }
+
+/**
+ * One secret for one argon2id, by what the typed text turns out to be. Digits that no key shows may
+ * still be a password: one that the directory made, of a date.
+ */
+const againstOf =
+  (
+    account: Account | null,
+    policy: Policy,
+    { route }: Routed,
+    secret: string,
+    nowMs: number,
+  ): Try['against'] =>
+  (match) => {
+    if (match === null) {
+      return againstPassword(account, policy, secret, nowMs)
+    }
+    return route === 'first_use' ? null : againstKeyPin(secret)(match)
+  }
 
 /**
  * Checks an identifier and what was typed with it: a password, the passcode of an OTP key, or the
@@ -106,13 +128,13 @@ export const signIn = async (deps: Deps, typed: Typed, origin: Origin): Promise<
   const subject = subjectOf(deps, identifier)
   const lane = await laneOf(deps, presented, origin, { subject, key: subject })
   return keepPlace(deps, lane, (place) =>
-    check(deps, { identifier, secret: typed.secret }, origin, presented, place),
+    check(deps, { ...typed, identifier }, origin, presented, place),
   )
 }
 
 const check = async (
   deps: Deps,
-  { identifier, secret }: Typed,
+  { identifier, secret, passwordOnly = false }: Typed,
   origin: Origin,
   presented: Presented,
   place: HashPlace,
@@ -124,20 +146,21 @@ const check = async (
   ])
   const keys = await deps.store.otpKeys.ofPerson(account?.sub ?? '')
   const policy = policies[account?.userType ?? 'student']
-  const routed = routeOf(secret, keys, policy, nowMs)
+  const code = codeTyped(secret)
+  const routed = routeOf(code, passwordOnly ? [] : keys, policy, nowMs)
   const tried: Try = {
     ...routed,
-    typed: secret,
+    typed: code,
     account,
     subject: (routed.route === 'password' ? subjectOf : passcodeSubjectOf)(deps, identifier),
     obstacle: obstacleOf(account, policy, routed, nowMs),
-    against: againstOf(account, routed, secret),
+    against: againstOf(account, policy, routed, secret, nowMs),
   }
   const judged = await judgeTry(deps, tried, origin, presented, place)
   const password = account !== null && asksPassword(account, policy, nowMs)
   const result = await deps.store.transact(async (tables): Promise<SignInResult> => {
-    const limit = password ? null : FIRST_USE_TRIES
-    const usable = await settleKeys(deps, tables, tried, judged, origin, limit)
+    const counted = password ? null : 'wrong_first_use'
+    const usable = await settleKeys(deps, tables, tried, judged, origin, counted)
     if (account === null || !judged.right || !usable) {
       await refuse(deps, tables, tried, judged, origin, presented)
       return { ok: false }
@@ -190,10 +213,7 @@ const accept = async (
   const { sub } = account
   const { route, subject } = tried
   const { match, place } = judged
-  if (route === 'first_use') {
-    if (match === null) {
-      return { ok: false }
-    }
+  if (route === 'first_use' && match !== null) {
     // Half a proof: neither a failure nor a success of this place.
     await tables.passwordTries.release(subject, place)
     const detail = { key: match.key.serial, asks_password: password }
@@ -201,17 +221,18 @@ const accept = async (
     return { ok: true, by: 'first_use', account, key: match.key, asksPassword: password }
   }
   const { cookie, browserId } = await followBrowser(deps, tables, account, origin, nowMs)
-  if (route === 'passcode') {
-    await countRight(deps, tables, account, judged, browserId, origin)
-  } else {
-    const network = truncateNetwork(origin.address)
-    await tables.passwordTries.succeed(subject, place, browserId, network, nowMs)
+  const by = match === null ? 'password' : 'passcode'
+  const network = truncateNetwork(origin.address)
+  await tables.passwordTries.succeed(subject, place, browserId, network, nowMs)
+  if (match !== null) {
+    await knownFor(deps, tables, account, browserId, origin)
+    await renewSeal(deps, tables, match.key)
   }
-  const detail = { by: route, ...(match === null ? {} : { key: match.key.serial }) }
+  const detail = { by, ...(match === null ? {} : { key: match.key.serial }) }
   await tables.audit.append(
     auditEntry(deps, { act: 'login_right', sub, origin, browserId, detail }),
   )
-  return { ok: true, by: route, account, cookie }
+  return { ok: true, by, account, cookie }
 }
 
 /** Hashes the password anew that was just proved right against older parameters. */

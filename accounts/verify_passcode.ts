@@ -1,3 +1,4 @@
+import { truncateNetwork } from '../policies/network.ts'
 import type { Account } from './account.ts'
 import { auditEntry, randomId } from './audit.ts'
 import { passcodeCandidates } from './code_match.ts'
@@ -5,7 +6,8 @@ import { judgeTry, settleKeys, type Try } from './judge_try.ts'
 import { keepPlace } from './keep_place.ts'
 import { isTooNew } from './key_use.ts'
 import { laneOfPerson, passcodeSubjectOf, presentedBrowser } from './lane.ts'
-import { againstKeyPin, countRight, renewKeyPin } from './passcode_try.ts'
+import { renewSeal } from './otp_seed.ts'
+import { againstKeyPin, knownFor, renewKeyPin } from './passcode_try.ts'
 import type { Deps, HashPlace, Origin, Presented } from './ports.ts'
 
 /** One answer for every refusal. */
@@ -62,7 +64,12 @@ const check = async (
     }
     // A browser that keeps no cookie is nobody's place.
     const at = browserId ?? randomId(deps.random)
-    await countRight(deps, tables, account, judged, at, origin)
+    const network = truncateNetwork(origin.address)
+    await tables.passwordTries.succeed(tried.subject, judged.place, at, network, deps.clock())
+    await knownFor(deps, tables, account, at, origin)
+    if (judged.match !== null) {
+      await renewSeal(deps, tables, judged.match.key)
+    }
     const detail = { key: judged.match?.key.serial ?? null }
     await tables.audit.append(auditEntry(deps, { act: 'passcode_right', ...told, detail }))
     return true

@@ -62,7 +62,7 @@ const beginTry = (
       auditEntry(deps, { act: 'pin_wrong', ...refused, detail: { why: begun.reason } }),
     )
     if (begun.reason === 'blocked' && begun.blockedNow) {
-      await tell(deps, tables, sub, 'pin_blocked')
+      await tell(deps, tables, sub, 'pin_blocked', { params: whence(origin) })
       await tables.audit.append(auditEntry(deps, { act: 'pin_blocked', ...refused }))
     }
     return begun
@@ -157,7 +157,7 @@ const checkPin = async (
     if (!blocked) {
       return { ok: false, reason: 'wrong', left }
     }
-    await tell(deps, tables, sub, 'pin_blocked')
+    await tell(deps, tables, sub, 'pin_blocked', { params: whence(origin) })
     await tables.audit.append(auditEntry(deps, { act: 'pin_blocked', ...refused }))
     return { ok: false, reason: 'blocked' }
   })

@@ -27,6 +27,8 @@ export interface OpSessions {
   /** Moves the end of a session to later, never to sooner. False: there is no such session. */
   touchSession(uid: string, expiresAtSeconds: number): Promise<boolean>
   listSessions(accountId: string): Promise<AdapterPayload[]>
+  /** Ends one session, if it is this account's. Returns what it was. */
+  endSession(accountId: string, uid: string): Promise<AdapterPayload | undefined>
   /** Ends all sessions of an account, or all but one. Returns what they were. */
   endSessions(accountId: string, exceptUid?: string): Promise<AdapterPayload[]>
 }
@@ -182,6 +184,18 @@ export const createSessionAdapter = (
       .map(parse)
       .filter((payload) => payload !== undefined)
 
+  const end = (
+    accountId: string,
+    isMeant: (uid: string | undefined) => boolean,
+  ): Promise<AdapterPayload[]> =>
+    sqlite.write((direct) => {
+      const ended = of(direct, accountId).filter(({ uid }) => isMeant(uid))
+      for (const { uid } of ended) {
+        sessionRows(direct, clock()).end(uid ?? '')
+      }
+      return ended
+    })
+
   const sessions: OpSessions = {
     wasReplaced: (id) =>
       sqlite.read(({ prepare }) => prepare(WAS_REPLACED).get(id, clock()) !== undefined),
@@ -195,14 +209,8 @@ export const createSessionAdapter = (
         return payload !== undefined
       }),
     listSessions: (accountId) => sqlite.read((direct) => of(direct, accountId)),
-    endSessions: (accountId, exceptUid) =>
-      sqlite.write((direct) => {
-        const ended = of(direct, accountId).filter(({ uid }) => uid !== exceptUid)
-        for (const { uid } of ended) {
-          sessionRows(direct, clock()).end(uid ?? '')
-        }
-        return ended
-      }),
+    endSession: async (accountId, uid) => (await end(accountId, (one) => one === uid))[0],
+    endSessions: (accountId, exceptUid) => end(accountId, (one) => one !== exceptUid),
   }
 
   return { adapter, ...sessions }

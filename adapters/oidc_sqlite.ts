@@ -10,6 +10,8 @@ export interface OpStore extends OpSessions {
   readonly Adapter: (model: string) => Adapter
   /** True for the first to show this `jti` of `iss`, until `expSeconds`. In place of `ReplayDetection.unique`. */
   replayUnique(iss: string, jti: string, expSeconds: number): Promise<boolean>
+  /** Removes these grants, and the codes and tokens issued under them. */
+  destroyGrants(grantIds: readonly string[]): Promise<void>
   /** Removes codes, tokens and grants of an account. Returns how many. */
   destroyGrantsOf(accountId: string): Promise<number>
 }
@@ -45,6 +47,9 @@ const CONSUME = `UPDATE op_artifacts SET consumed_at = ?
 const UNIQUE = `INSERT INTO op_artifacts (model, id, payload, expires_at) VALUES (?, ?, '{}', ?)
   ON CONFLICT (model, id) DO UPDATE SET expires_at = excluded.expires_at
   WHERE op_artifacts.expires_at <= ?`
+
+const DESTROY_GRANT = `DELETE FROM op_artifacts
+  WHERE grant_id = ? OR (model = 'Grant' AND id = ?)`
 
 const text = (value: unknown): string | null => (typeof value === 'string' ? value : null)
 
@@ -130,6 +135,12 @@ export const createOpStore = (
         const end = expSeconds * 1000 + KEPT_AFTER_END_MS
         const { changes } = direct.prepare(UNIQUE).run('ReplayDetection', id, end, clock())
         return changes === 1
+      }),
+    destroyGrants: (grantIds) =>
+      sqlite.write(({ prepare }) => {
+        for (const grantId of grantIds) {
+          prepare(DESTROY_GRANT).run(grantId, grantId)
+        }
       }),
     destroyGrantsOf: (accountId) =>
       sqlite.write((direct) =>

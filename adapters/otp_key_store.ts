@@ -25,6 +25,7 @@ const keyOf = (row: OtpKeyRow): OtpKey => ({
   clock: { aheadMinMs: row.ahead_min_ms, aheadMaxMs: row.ahead_max_ms, atMs: row.clock_at },
   wrongPins: row.wrong_pins,
   firstUseTries: row.first_use_tries,
+  firstUseTriesProved: row.first_use_tries_proved,
   assignedAt: row.assigned_at,
   firstUseBy: row.first_use_by,
   loanUntil: row.loan_until,
@@ -54,6 +55,7 @@ const rowOf = (key: OtpKey): OtpKeyRow => ({
   clock_at: key.clock.atMs,
   wrong_pins: key.wrongPins,
   first_use_tries: key.firstUseTries,
+  first_use_tries_proved: key.firstUseTriesProved,
   assigned_at: key.assignedAt,
   first_use_by: key.firstUseBy,
   loan_until: key.loanUntil,
@@ -69,68 +71,71 @@ const NOTHING: CodeClaim = {
   serial: NO_SERIAL,
   sub: '',
   state: 'in_service',
-  kind: 'totp',
   step: 0,
   as: 'good',
   clock: { aheadMinMs: 0, aheadMaxMs: 0, atMs: 0 },
   countsPin: false,
 }
 
-/** What a claim leaves in the row. A HOTP counter that ran ahead moves only once two codes say so. */
-const claimed = (
-  { kind, step, as, clock, countsPin }: CodeClaim,
-  nowMs: number,
-): Partial<OtpKeyRow> => {
-  if (as === 'first_of_two') {
-    const noted = { first_step: step, first_at: nowMs }
-    return kind === 'totp' ? { ...noted, next_step: step + 1 } : noted
-  }
-  return {
-    next_step: step + 1,
-    first_step: null,
-    first_at: null,
-    ahead_min_ms: clock.aheadMinMs,
-    ahead_max_ms: clock.aheadMaxMs,
-    clock_at: clock.atMs,
-    ...(countsPin ? { wrong_pins: sql<number>`wrong_pins + 1` as unknown as number } : {}),
-  }
-}
+/** What a claim leaves in the row. A code too far out moves nothing: only two in a row say so. */
+const claimed = ({ step, as, clock, countsPin }: CodeClaim, nowMs: number): Partial<OtpKeyRow> =>
+  as === 'first_of_two'
+    ? { first_step: step, first_at: nowMs }
+    : {
+        next_step: step + 1,
+        first_step: null,
+        first_at: null,
+        ahead_min_ms: clock.aheadMinMs,
+        ahead_max_ms: clock.aheadMaxMs,
+        clock_at: clock.atMs,
+        ...(countsPin ? { wrong_pins: sql<number>`wrong_pins + 1` as unknown as number } : {}),
+      }
 
-/** Counters that a HOTP key has shown too far ahead of the next one. */
-const note = async (db: Db, serial: string, counter: number): Promise<void> => {
+/**
+ * Remembers a step that was typed too far out, or forgets those that are behind by now: one
+ * statement, also where nothing was claimed.
+ */
+const note = async (db: Db, { serial, step, as }: CodeClaim): Promise<void> => {
+  if (as === 'first_of_two') {
+    await db
+      .insertInto('otp_noted_steps')
+      .values({ serial, step })
+      .onConflict((conflict) => conflict.doNothing())
+      .execute()
+    return
+  }
   await db
-    .insertInto('otp_noted_counters')
-    .values({ serial, counter })
-    .onConflict((conflict) => conflict.doNothing())
+    .deleteFrom('otp_noted_steps')
+    .where('serial', '=', serial)
+    .where('step', '<=', step)
     .execute()
 }
 
 const claim = async (db: Db, wanted: CodeClaim, nowMs: number): Promise<boolean> => {
-  const { serial, sub, state, step, kind, as } = wanted
+  const { serial, sub, state, step } = wanted
   const { numUpdatedRows } = await db
     .updateTable('otp_keys')
     .set(claimed(wanted, nowMs))
     .where('serial', '=', serial)
-    .where('sub', '=', sub)
+    .where(sql`coalesce(sub, '')`, '=', sub)
     .where('state', '=', state)
     .where('next_step', '<=', step)
-    .where('wrong_pins', '<', OTP_PIN_TRIES)
-    .where(({ or, eb }) => or([eb('first_step', 'is', null), eb('first_step', '<>', step)]))
+    .where(({ or, eb }) =>
+      or([eb('state', '<>', 'in_service'), eb('wrong_pins', '<', OTP_PIN_TRIES)]),
+    )
     .where(({ not, exists, selectFrom }) =>
       not(
         exists(
-          selectFrom('otp_noted_counters')
-            .select('counter')
+          selectFrom('otp_noted_steps')
+            .select('step')
             .where('serial', '=', serial)
-            .where('counter', '=', step),
+            .where('step', '=', step),
         ),
       ),
     )
     .executeTakeFirst()
   const isClaimed = numUpdatedRows === 1n
-  if (isClaimed && kind === 'hotp' && as === 'first_of_two') {
-    await note(db, serial, step)
-  }
+  await note(db, isClaimed ? wanted : NOTHING)
   return isClaimed
 }
 
@@ -142,6 +147,9 @@ const SETTLED: Record<CodeOutcome, (nowMs: number) => Record<string, unknown>> =
     wrong_pins: sql`CASE WHEN wrong_pins > 0 THEN wrong_pins - 1 ELSE 0 END`,
   }),
   wrong_first_use: () => ({ first_use_tries: sql`first_use_tries + 1` }),
+  wrong_first_use_proved: () => ({
+    first_use_tries_proved: sql`first_use_tries_proved + 1`,
+  }),
 }
 
 /** OTP keys in SQL. */
@@ -177,11 +185,12 @@ export const createOtpKeyStore = ({ db, atomically }: Sql): OtpKeyStore => ({
     await db.updateTable('otp_keys').set(columns).where('serial', '=', serial).execute()
   },
   claim: (wanted, nowMs) => atomically((tx) => claim(tx, wanted ?? NOTHING, nowMs)),
-  async settle(serials, outcome, nowMs) {
+  async settle(sub, serials, outcome, nowMs) {
     const rows = await db
       .updateTable('otp_keys')
       .set(SETTLED[outcome](nowMs))
       .where('serial', 'in', serials.length === 0 ? [NO_SERIAL] : serials)
+      .where('sub', '=', sub)
       .returningAll()
       .execute()
     return rows.map(keyOf)

@@ -14,6 +14,8 @@ export const REPLACED_COOKIES_MAX = 16
 /** Browsers used this recently are looked at; another one is when it is used again. */
 const BROWSERS_SEEN_MS = 3_600_000
 const COOKIES_AT_ONCE = 100
+/** Longer than any limit on mailed codes looks back. */
+const MAILED_CODES_KEPT_MS = 2 * 24 * 3_600_000
 
 interface Purge {
   readonly table: string
@@ -62,6 +64,12 @@ const PURGES: readonly Purge[] = [
     before: (nowMs) => [nowMs - PLACE_KEPT_MS, nowMs - FADE_MS],
   },
   { table: 'pin_tries', key: 'try_id', where: 'at_ms <= ?', before: faded },
+  {
+    table: 'mailed_codes',
+    key: 'id',
+    where: 'at_ms <= ?',
+    before: (nowMs) => [nowMs - MAILED_CODES_KEPT_MS],
+  },
   { table: 'audit_log', key: 'seq', where: 'at_ms <= ?', before: old },
   { table: 'notices', key: 'seq', where: 'at_ms <= ?', before: old },
 ]

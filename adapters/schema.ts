@@ -73,7 +73,7 @@ export interface Schema {
   }
   device_tokens: { token_hash: string; device_id: string }
   otp_keys: OtpKeyRow
-  otp_noted_counters: { serial: string; counter: number }
+  otp_noted_steps: { serial: string; step: number }
   notices: {
     seq: Generated<number>
     id: string
@@ -186,6 +186,7 @@ export interface OtpKeyRow {
   clock_at: number
   wrong_pins: number
   first_use_tries: number
+  first_use_tries_proved: number
   assigned_at: number | null
   first_use_by: number | null
   loan_until: number | null

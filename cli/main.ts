@@ -25,6 +25,7 @@ import {
   peopleResetPin,
   peopleShow,
   peopleUnblock,
+  peopleVoidPassword,
 } from './people.ts'
 import { peopleImport } from './people_import.ts'
 import { policyApply, policyCheck, policyExport } from './policy.ts'
@@ -35,6 +36,7 @@ const COMMANDS: readonly Command[] = [
   peopleDevices,
   peopleUnblock,
   peopleResetPin,
+  peopleVoidPassword,
   peopleDisable,
   peopleEnable,
   keysImport,

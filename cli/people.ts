@@ -6,6 +6,7 @@ import {
   resetPin,
   unblockPin,
 } from '../accounts/administer.ts'
+import { secureAccount } from '../accounts/secure_account.ts'
 import { isLapsed, passwordState } from '../policies/password_age.ts'
 import { effectiveProtection, type Policy } from '../policies/policy.ts'
 import { type Command, type Context, EXIT, type Exit } from './command.ts'
@@ -168,6 +169,19 @@ export const peopleResetPin: Command = {
   name: 'people reset-pin',
   summary: 'generates a PIN, shown once; forgets devices, ends sessions',
   run: reset,
+}
+
+export const peopleVoidPassword: Command = {
+  ...aboutOne,
+  name: 'people void-password',
+  summary:
+    'for suspected theft: voids the password, blocks the PIN, forgets devices, ends sessions',
+  run: administer(
+    'shut: password void, PIN blocked, devices forgotten; sessions ended',
+    'shut already; sessions ended',
+    ({ core, account }, by) =>
+      secureAccount(core.deps, core.endEverything, account.sub, 'password_voided', by),
+  ),
 }
 
 export const peopleDisable: Command = {

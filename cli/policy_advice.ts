@@ -10,7 +10,8 @@ export const POLICY_COMMENTS: Readonly<Record<string, string>> = {
   'pin.tries': 'Wrong PINs before it is blocked, 3 to 10. CNIL recommends 3.',
   'pin.refuse_dates': 'Also refuse every DDMM and MMDD; the own birth date always is.',
   'pin.shuffled_keypad': 'Keypad in another order each time, for classrooms with a projector.',
-  'pin.self_service_reset': 'A person may reset their PIN with a mailed code. No effect yet.',
+  'pin.self_service_reset':
+    'A person who forgot their PIN may define another with a mailed code. Needs smtp_url.',
   devices: 'Recognised devices.',
   'devices.trust': 'false: no device spares the PIN.',
   'devices.lifetime_days':

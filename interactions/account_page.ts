@@ -97,6 +97,10 @@ const visitOf = (
 const change = (visit: Visit, how: (kept: KeptForAccount) => KeptForAccount): Promise<void> =>
   visit.site.keepForAccount(visit.sessionUid, visit.account.sub, how)
 
+/** What stays whatever is told, refused or typed on the pages meanwhile. */
+const lasting = ({ address }: KeptForAccount): KeptForAccount =>
+  address === undefined ? {} : { address }
+
 const typedFor = (
   { site, page }: Visit,
   { typed }: KeptForAccount,
@@ -138,7 +142,10 @@ export const showAccountPage = async (
   const { refused } = kept
   const mine = refused?.page === page
   if (kept.done !== undefined || mine) {
-    await change(visit, ({ typed }) => (typed === undefined ? {} : { typed }))
+    await change(visit, ({ typed, ...others }) => ({
+      ...lasting(others),
+      ...(typed === undefined ? {} : { typed }),
+    }))
   }
   const why: Refused = mine
     ? JSON.parse(site.seal.open(refused.sealed, person.sessionUid))
@@ -165,7 +172,7 @@ const proveFirst = async (visit: Visit, form: string, fields: Fields): Promise<v
   const { csrf: _csrf, ...typed } = fields.all()
   const sealed = site.seal.seal(JSON.stringify(typed), sessionUid)
   const atMs = site.deps.clock()
-  await change(visit, () => ({ typed: { page, form, sealed, atMs } }))
+  await change(visit, (kept) => ({ ...lasting(kept), typed: { page, form, sealed, atMs } }))
   await provedPerson(visit.ctx, site, page)
 }
 
@@ -207,11 +214,14 @@ const answer = async (visit: Visit, outcome: Outcome): Promise<void> => {
   if (outcome.kind === 'again') {
     const { errors, typed } = outcome
     const sealed = site.seal.seal(JSON.stringify({ errors, typed }), sessionUid)
-    await change(visit, () => ({ refused: { page, sealed } }))
+    await change(visit, (kept) => ({ ...lasting(kept), refused: { page, sealed } }))
     seeOther(ctx, ACCOUNT_PAGES[page])
     return
   }
   const { done: what, to } = outcome
-  await change(visit, () => (what === undefined ? {} : { done: what }))
+  await change(visit, (kept) => ({
+    ...lasting(kept),
+    ...(what === undefined ? {} : { done: what }),
+  }))
   seeOther(ctx, ACCOUNT_PAGES[to])
 }

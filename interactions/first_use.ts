@@ -2,6 +2,7 @@ import { type Account, fullName } from '../accounts/account.ts'
 import { AppError } from '../accounts/errors.ts'
 import {
   activationOf,
+  awaitsFirstUse,
   chooseKeyPin,
   finishFirstUse,
   type KeyPinResult,
@@ -14,6 +15,7 @@ import { csrfToken } from './csrf.ts'
 import { type Fields, missingFields } from './form.ts'
 import { HELP_PATH } from './page.ts'
 import { passcodeHint } from './passcode_hint.ts'
+import type { Site } from './site.ts'
 import {
   again,
   type Finished,
@@ -54,6 +56,7 @@ export const firstUseStage = ({ done, asksPassword, pin }: FirstUseStage): Stage
 /** The first code of a key was right: on to its PIN, or to the password before it. */
 export const beginStages = (sub: string, key: OtpKey, asksPassword: boolean): Staged => ({
   kind: 'staged',
+  errors: [],
   stage: {
     kind: 'first_use',
     sub,
@@ -64,6 +67,21 @@ export const beginStages = (sub: string, key: OtpKey, asksPassword: boolean): St
     done: null,
   },
 })
+
+/** Its activation was closed, it was reset, given away; or the rules are others by now. */
+export const CHANGED: FormError = { code: 'first_use_changed' }
+
+/** Whether a first use may still come to its end, or has. */
+export const isAlive = async (
+  { deps }: Site,
+  { done, sub, activation, pin, asksPassword, passwordAtMs }: FirstUseStage,
+  atLogin: boolean,
+): Promise<boolean> => {
+  // A password still to be asked for will be.
+  const passwordProved = !atLogin || asksPassword || passwordAtMs !== null
+  const firstUse = { activation, pin, passwordProved }
+  return done !== null || (await awaitsFirstUse(deps.store, sub, firstUse, deps.clock())) !== null
+}
 
 /** A stage of a first use, inside the login or inside the step that asks for a passcode. */
 interface At {
@@ -100,7 +118,11 @@ const passwordStage: StagePage = {
     }
     const { identifier } = account
     const passwordAtMs = step.site.deps.clock()
-    const result = await signIn(step.site.deps, { identifier, secret: password }, step.origin)
+    const result = await signIn(
+      step.site.deps,
+      { identifier, secret: password, passwordOnly: true },
+      step.origin,
+    )
     if (!result.ok || result.by !== 'password' || result.account.sub !== firstUse.sub) {
       return again([{ field: 'password', code: 'password_refused' }])
     }
@@ -170,7 +192,7 @@ const passcodeStage: StagePage = {
     )
     if (!result.ok) {
       return result.reason === 'changed'
-        ? staged(null)
+        ? staged(null, [CHANGED])
         : again([{ field: 'passcode', code: 'passcode_refused' }])
     }
     setDeviceCookie(step, result.cookie)
@@ -184,6 +206,9 @@ const provedBy = ({ sub, passwordAtMs, done }: FirstUseStage, atLogin: boolean):
   const otp = { sub, atMs, counts }
   if (!atLogin) {
     return finish({ otp })
+  }
+  if (passwordAtMs === null && !counts) {
+    return finish({}) // Nothing that counts was proved: the login begins again.
   }
   const loginAtMs = passwordAtMs ?? atMs
   const login = {

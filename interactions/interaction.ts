@@ -6,7 +6,7 @@ import { assertOurForm } from './csrf.ts'
 import { refusedPage, unmetPage } from './dead_ends.ts'
 import { definePinPage } from './define_pin.ts'
 import { devicePage } from './device.ts'
-import { firstUsePages, firstUseStage, START_AGAIN } from './first_use.ts'
+import { CHANGED, firstUsePages, firstUseStage, isAlive, START_AGAIN } from './first_use.ts'
 import { readForm } from './form.ts'
 import { rememberLocale } from './locale.ts'
 import { loginPage } from './login.ts'
@@ -17,6 +17,7 @@ import { pinResetPages, pinResetStage } from './pin_reset.ts'
 import type { Site } from './site.ts'
 import {
   type Answer,
+  answered,
   answeredMeanwhile,
   type Finished,
   finish,
@@ -27,11 +28,13 @@ import {
   type PersonStep,
   refusedOf,
   type Stage,
+  type Staged,
   type Step,
   type StepPage,
   type Submitted,
   showAgain,
   showStage,
+  staged,
   stageOf,
 } from './step.ts'
 
@@ -66,17 +69,24 @@ const open = async (ctx: Context, site: Site, uid: string): Promise<Opened> => {
   return { details, stage, name }
 }
 
+/** Whether a stage has nothing more to come to: the step begins again, and says so. */
+const isOver = async (site: Site, { stage }: Opened, atLogin: boolean): Promise<boolean> =>
+  stage?.kind === 'first_use' && !(await isAlive(site, stage, atLogin))
+
 /** Asks the page of the step; where something else is due by now, goes on to that. */
 const ask = async <T>(
   ctx: Context,
   site: Site,
   { details, stage, name }: Opened,
   question: Ask<T>,
-): Promise<{ step: Step; answer: T | Finished }> => {
+): Promise<{ step: Step; answer: T | Finished | Staged }> => {
   const { step, person, due } = await loadStep(ctx, site, details, name)
   const isDue = person === null || due.step === details.prompt.name
   if (!isDue) {
     return { step, answer: finish({}) }
+  }
+  if (await isOver(site, { details, stage, name }, person === null)) {
+    return { step, answer: staged(null, [CHANGED]) }
   }
   if (stage?.kind === 'first_use') {
     return { step, answer: await question(firstUsePages(stage, person === null), step, due) }
@@ -101,11 +111,23 @@ const goOn = async (step: Step, { result }: Finished): Promise<void> => {
 export const showStep = async (ctx: Context, site: Site, uid: string): Promise<void> => {
   rememberLocale(ctx)
   const opened = await open(ctx, site, uid)
+  const to = answered(opened.details)
+  if (to !== null) {
+    seeOther(ctx, to) // Another request has answered; its browser tab may be this one.
+    return
+  }
   const refused = refusedOf(site, opened.details, opened.name)
   const { step, answer } = await ask<Answer>(ctx, site, opened, (page, asked, due) =>
     page.show(asked, due, refused),
   )
-  await (answer.kind === 'page' ? answer.send(step) : goOn(step, answer))
+  switch (answer.kind) {
+    case 'page':
+      return answer.send(step)
+    case 'staged':
+      return showStage(step, opened.details, answer)
+    case 'finished':
+      return goOn(step, answer)
+  }
 }
 
 /** `POST /interaction/:uid/:step`: the answer to it. */
@@ -140,5 +162,5 @@ export const startAgain = async (ctx: Context, site: Site, uid: string): Promise
   const opened = await open(ctx, site, uid)
   assertOurForm(ctx, site, uid, START_AGAIN, fields.text('csrf'))
   const { step } = await loadStep(ctx, site, opened.details, opened.name)
-  await showStage(step, opened.details, { stage: null })
+  await showStage(step, opened.details, { stage: null, errors: [] })
 }

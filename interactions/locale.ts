@@ -28,17 +28,22 @@ export const localeOf = (ctx: Context, { uiLocales, account, fallback }: Wishes)
   known(ctx.acceptsLanguages([fallback, ...LOCALES]) || undefined) ??
   fallback
 
+/** Keeps a language on this browser; null: none, so that account and browser decide again. */
+export const keepLocale = (ctx: Context, locale: Locale | null): void => {
+  ctx.cookies.set(COOKIE, locale, {
+    signed: false,
+    httpOnly: true,
+    sameSite: 'lax',
+    maxAge: YEAR_MS,
+    overwrite: true,
+  })
+}
+
 /** Keeps a clicked language for the pages to come, those after a form included. */
 export const rememberLocale = (ctx: Context): void => {
   const clicked = known(ctx.query['lang']?.toString())
   if (clicked !== null) {
-    ctx.cookies.set(COOKIE, clicked, {
-      signed: false,
-      httpOnly: true,
-      sameSite: 'lax',
-      maxAge: YEAR_MS,
-      overwrite: true,
-    })
+    keepLocale(ctx, clicked)
   }
 }
 

@@ -40,7 +40,8 @@ const submitPasscode = async (step: PersonStep, fields: Fields): Promise<Submitt
   }
   const { deps } = step.site
   const { began } = step.situation.proofs
-  const atMs = deps.clock()
+  // A clock that was put back does not make the proof older than the sign-in it belongs to.
+  const atMs = Math.max(deps.clock(), began ?? 0)
   const { ok } = await verifyPasscode(deps, step.account, { passcode, began }, step.origin)
   return ok
     ? finish({ otp: { sub: step.account.sub, atMs, counts: true } })

@@ -23,6 +23,7 @@ import {
 } from './fresh_proof.ts'
 import { showCookieHelp, showHelp } from './help.ts'
 import { showStep, startAgain, submitStep } from './interaction.ts'
+import { NOT_ME_DONE_PATH, NOT_ME_PATH, showNotMe, showNotMeDone, submitNotMe } from './not_me.ts'
 import { leave } from './other_account.ts'
 import { seeOther } from './page.ts'
 import { PORTAL_RETURN_PATH, returnToPortal, showPortal } from './portal.ts'
@@ -68,6 +69,9 @@ const ROUTES: readonly (readonly ['get' | 'post', string, Handler])[] = [
     '/account/:page/:form',
     (ctx, site, { page = '', form = '' }) => submitAccount(ctx, site, page, form),
   ],
+  ['get', NOT_ME_PATH, showNotMe],
+  ['post', NOT_ME_PATH, submitNotMe],
+  ['get', NOT_ME_DONE_PATH, showNotMeDone],
   ['get', '/help', showHelp],
   ['get', '/help/cookies', showCookieHelp],
   ['get', '/assets/:name', sendAsset],

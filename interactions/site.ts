@@ -62,10 +62,46 @@ export interface KeptForAccount {
     readonly sealed: string
     readonly atMs: number
   }
+  /** An address that a code was mailed to, sealed, until that code is too old. */
+  readonly address?: { readonly sealed: string; readonly untilMs: number }
+}
+
+/** One session of a person, as they are told of it. */
+export interface OpenSession {
+  /** Names the session among those of its owner; opens nothing. */
+  readonly uid: string
+  /** When its last sign-in began (ms). */
+  readonly signedInAt: number
+  /** Applications opened in it. */
+  readonly clientIds: readonly string[]
+  /** From where it was signed in; null: signed in before that was kept. */
+  readonly from: SignInPlace | null
+}
+
+export interface SignInPlace {
+  readonly browser: string
+  readonly system: string
+  /** Truncated. */
+  readonly network: string
+}
+
+/**
+ * Sessions and how they end. Ending takes their grants and refresh tokens along, and tells their
+ * applications, now or when they answer again.
+ */
+export interface Sessions {
+  /** Those whose sign-in was brought to its end, newest first. */
+  sessionsOf(sub: string): Promise<OpenSession[]>
+  /** False: this account has no such session. */
+  endSession(sub: string, uid: string): Promise<boolean>
+  /** All but one, half-open ones too. Returns how many. */
+  endOtherSessions(sub: string, exceptUid: string): Promise<number>
+  /** All, with whatever was issued to the account outside them. */
+  endEverything(sub: string): Promise<void>
 }
 
 /** What the pages are made of; composed once. */
-export interface Site {
+export interface Site extends Sessions {
   readonly deps: Deps
   readonly provider: Provider
   readonly renderer: Renderer

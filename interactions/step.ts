@@ -86,9 +86,15 @@ export interface Staged {
   readonly kind: 'staged'
   /** Null: back to where the step begins. */
   readonly stage: Stage | null
+  /** Why it goes back. */
+  readonly errors: readonly FormError[]
 }
 
-export const staged = (stage: Stage | null): Staged => ({ kind: 'staged', stage })
+export const staged = (stage: Stage | null, errors: readonly FormError[] = []): Staged => ({
+  kind: 'staged',
+  stage,
+  errors,
+})
 
 export type Submitted = (Refused & { readonly kind: 'again' }) | Staged | Finished
 
@@ -290,7 +296,8 @@ const interactionNow = async ({ ctx, site, uid }: Step): Promise<Interaction> =>
   return now
 }
 
-const answered = (details: Interaction): string | null =>
+/** Where a result that is there already leads; null: none is. */
+export const answered = (details: Interaction): string | null =>
   Object.keys(details.result ?? {}).length === 0 ? null : details.returnTo
 
 /**
@@ -333,10 +340,16 @@ export const showAgain = (
 export const showStage = (
   step: Step,
   before: Interaction,
-  { stage }: Pick<Staged, 'stage'>,
+  { stage, errors }: Omit<Staged, 'kind'>,
 ): Promise<void> =>
   keepAndShow(step, before, {
-    refused: undefined,
+    refused:
+      errors.length === 0
+        ? undefined
+        : {
+            step: before.prompt.name,
+            sealed: sealed(step.site, step.uid, { errors, typed: {} }),
+          },
     stage: stage === null ? undefined : sealed(step.site, step.uid, stage),
   })
 

@@ -1,6 +1,6 @@
-import type { AccountState } from './next_step.ts'
+import { type AccountState, proofsNotBefore, type Situation } from './next_step.ts'
 import type { Policy } from './policy.ts'
-import type { Level } from './proofs.ts'
+import { holds, type Level } from './proofs.ts'
 
 /** How old a proof may be where somebody changes what protects their account (OWASP ASVS 7.5). */
 export const FRESH_PROOF_SECONDS = 300
@@ -18,4 +18,18 @@ export const strongestUsable = (
     return 'otp'
   }
   return protections.includes('pin') && pin !== 'none' ? 'pin' : 'password'
+}
+
+/**
+ * Whether the fresh proof of a change is a passcode: given a moment ago, or to be asked for before
+ * anything is changed. It stands in for a forgotten or blocked PIN, and for a forgotten or void
+ * password: these are then not asked.
+ */
+export const passcodeStandsIn = (situation: Situation): boolean => {
+  const { policy, account, proofs, nowMs } = situation
+  const notBefore = Math.max(proofsNotBefore(situation), nowMs - FRESH_PROOF_SECONDS * 1000)
+  return (
+    holds('otp', proofs, notBefore) ||
+    (account !== null && strongestUsable(policy, account) === 'otp')
+  )
 }

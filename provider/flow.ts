@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto'
 import type { Grant, KoaContextWithOIDC, Provider } from 'oidc-provider'
 import type { Account } from '../accounts/account.ts'
 import { completeSignIn, completeStepUp, openApplication } from '../accounts/complete_sign_in.ts'
+import { whence } from '../accounts/notices.ts'
 import type { Deps, Origin } from '../accounts/ports.ts'
 import { originOf } from '../interactions/origin.ts'
-import type { Decision, Request } from '../interactions/site.ts'
+import type { Decision, Request, SignInPlace } from '../interactions/site.ts'
 import { inNetworks } from '../policies/network.ts'
 import { HALF_OPEN_MS, proofsNotBefore, type Situation } from '../policies/next_step.ts'
 import { acrOf, amrOf } from '../policies/proofs.ts'
@@ -48,6 +49,11 @@ const requestOf = (ctx: KoaContextWithOIDC, nowMs: number): Request => {
 /** Results of a request that add a factor to a sign-in already brought to its end. */
 const FACTORS_OF_STEP_UP = ['otp', 'pin', 'define_pin'] as const
 
+const placeOf = (origin: Origin): SignInPlace => {
+  const { browser = '', system = '', network = '' } = whence(origin)
+  return { browser, system, network }
+}
+
 /**
  * The session is open from here on: its ends follow the policy, where until now it was short.
  * Once per sign-in: the audit and the notice. A step-up leaves the ends as they are.
@@ -79,6 +85,7 @@ const complete = async (
     ...(firstProof === undefined ? {} : { completedFor: firstProof }),
     idleSeconds: (shared ? sessions.idle_minutes_shared : sessions.idle_minutes) * 60,
     absoluteSeconds: sessions.absolute_hours * 3600,
+    from: placeOf(origin),
   }
   setFactors(session, opened)
 }

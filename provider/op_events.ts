@@ -1,6 +1,7 @@
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider'
 import type { Logger } from 'pino'
 import { type AuditAct, auditEntry } from '../accounts/audit.ts'
+import { queueLogout } from '../accounts/outbox.ts'
 import type { AuditEntry, Deps, Origin } from '../accounts/ports.ts'
 import { originOf } from '../interactions/origin.ts'
 
@@ -75,14 +76,18 @@ export const auditEvents = (
       touchSession(uid).catch((error: unknown) => log.error({ err: error }, 'session not extended'))
     }
   })
-  provider.on('backchannel.error', (ctx, error, client, accountId) => {
-    log.warn({ err: error, client_id: client.clientId }, 'back-channel logout failed')
+  provider.on('backchannel.error', (ctx, error, { clientId }, sub, sid) => {
+    log.warn({ err: error, client_id: clientId }, 'back-channel logout failed')
     write(ctx, {
       act: 'back_channel_failed',
       outcome: 'refused',
-      sub: accountId ?? null,
-      detail: { application: client.clientId },
+      sub,
+      detail: { application: clientId },
     })
+    // The person is not kept waiting: the application is told once it answers.
+    queueLogout(deps, deps.store, { sub, clientId, sid }).catch((cause: unknown) =>
+      log.error({ err: cause, client_id: clientId }, 'back-channel logout not queued'),
+    )
   })
   provider.on('server_error', (ctx, error) => {
     log.error({ err: error, path: ctx.path, reference: ctx.state['reference'] }, 'server error')

@@ -1,4 +1,5 @@
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider'
+import type { SignInPlace } from '../interactions/site.ts'
 import type { Proofs } from '../policies/proofs.ts'
 import { accountNotes, enrolments } from './session_records.ts'
 
@@ -29,6 +30,8 @@ export interface Factors {
   /** Ends of the open session: after idling, and in all from the first proof. Seconds. */
   readonly idleSeconds?: number
   readonly absoluteSeconds?: number
+  /** From where that sign-in was brought to its end. */
+  readonly from?: SignInPlace
 }
 
 interface FactoredSession {

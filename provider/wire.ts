@@ -20,7 +20,14 @@ import { createFlow, sessionSeconds } from './flow.ts'
 import { pinHost, useMiddleware } from './http.ts'
 import { dropInteractionCookies } from './interaction_cookie.ts'
 import { assertKeyChecks, type Keys, loadKeys } from './keys.ts'
+import {
+  createSessionEnds,
+  createTellLogout,
+  type SessionEnds,
+  type TellLogout,
+} from './logout_calls.ts'
 import { auditEvents } from './op_events.ts'
+import { createSessionsOf } from './open_sessions.ts'
 import { restrictPushedRequests } from './pushed_requests.ts'
 import { repeat } from './repeat.ts'
 import { closeServer, createHttpServer, listen } from './server.ts'
@@ -61,13 +68,11 @@ const digestWith = (key: Uint8Array): Deps['digest'] => {
 }
 
 /** The acts and what they stand on, without HTTP: what the command line needs too. */
-export interface Core {
+export interface Core extends SessionEnds {
   readonly deps: Deps
   readonly keys: Keys
   readonly hasher: MeasuredHasher
   readonly opened: OpenedStore
-  /** Ends sessions, grants and refresh tokens that the expiring store still holds. */
-  endEverything(sub: string): Promise<void>
   close(): Promise<void>
 }
 
@@ -109,10 +114,7 @@ export const openCore = async (settings: Settings, overrides: Overrides = {}): P
     keys,
     hasher,
     opened,
-    endEverything: async (sub) => {
-      await opened.op.endSessions(sub)
-      await opened.op.destroyGrantsOf(sub)
-    },
+    ...createSessionEnds(deps, opened.op, settings.applications),
     close: () => opened.close(),
   }
 }
@@ -135,6 +137,10 @@ const siteOf = (
       signInMinutes: Math.min(settings.tokens.sign_in_minutes, HALF_OPEN_MS / 60_000),
     }),
     decide,
+    sessionsOf: createSessionsOf(core.deps, core.opened.op),
+    endSession: core.endSession,
+    endOtherSessions: core.endOtherSessions,
+    endEverything: core.endEverything,
     keep: (sessionUid, sub, result) => keepInSession(provider, sessionUid, sub, result),
     enrolmentIn: enrolments.read,
     changeEnrolment: (sessionUid, sub, change) =>
@@ -204,6 +210,8 @@ export interface Gateway {
   readonly server: Server
   /** Where it listens. */
   readonly address: AddressInfo
+  /** What sends the outbox's logout calls. */
+  readonly tellLogout: TellLogout
   /** Answers what is under way, then closes everything. */
   stop(): Promise<void>
 }
@@ -244,6 +252,7 @@ export const startGateway = async (
     core,
     server,
     address,
+    tellLogout: createTellLogout(provider, core.deps, log),
     stop: async () => {
       stopping = true
       purge.stop()

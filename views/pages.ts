@@ -37,8 +37,10 @@ export const FORM_ERROR_CODES = [
   'pin_guessable_same', // the one being replaced
   'passcode_refused', // wrong code, wrong PIN or a code used before: never said which
   'mailed_code_refused', // wrong, too old, used, tried too often: never said which
+  'mails_too_many', // codes mailed in a row: no more of them for a while
   'pin_current_wrong', // the PIN in use, typed to change it
   'address_invalid',
+  'first_use_changed', // the key cannot be put in service by what was begun
   'app_code_refused', // the code typed while an app is being enrolled
   'protection_required',
   'device_name_required',
@@ -418,10 +420,14 @@ export interface Pages {
       stoodIn: boolean
       identifier: string
       minLength: number
+      /** Ticked before, kept across an error; never ticked beforehand. */
+      endSessions?: boolean | undefined
+      forgetDevices?: boolean | undefined
     }
   /**
    * `<main data-step="account_address">`: where mail goes. First the field `email`; once a code was
-   * sent to `pending`, the field `code`. `remove` forgets the proved address.
+   * sent to `pending`, the field `code`, in a form of its own beside the first, with the same
+   * address. `remove` forgets the proved address.
    */
   account_address: AccountFrame &
     Form & {
@@ -430,6 +436,8 @@ export interface Pages {
       /** Proved by the person; comes first. */
       verified?: string | undefined
       pending?: string | undefined
+      /** Typed before, kept across an error. */
+      email?: string | undefined
       remove?: Button | undefined
       /** Mail can be sent here at all. */
       mails: boolean

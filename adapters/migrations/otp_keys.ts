@@ -25,6 +25,7 @@ export const otpKeys: Migration = {
       clock_at BIGINT NOT NULL,
       wrong_pins INTEGER NOT NULL,
       first_use_tries INTEGER NOT NULL,
+      first_use_tries_proved INTEGER NOT NULL,
       assigned_at BIGINT,
       first_use_by BIGINT,
       loan_until BIGINT,
@@ -32,11 +33,11 @@ export const otpKeys: Migration = {
       last_used_at BIGINT,
       added_at BIGINT NOT NULL
     )`,
-    // Counters ahead of the next one that were typed without being accepted: they never will be.
-    `CREATE TABLE otp_noted_counters (
+    // Steps and counters too far out to be accepted when they were typed: they never will be.
+    `CREATE TABLE otp_noted_steps (
       serial TEXT NOT NULL REFERENCES otp_keys (serial) ON DELETE CASCADE,
-      counter BIGINT NOT NULL,
-      PRIMARY KEY (serial, counter)
+      step BIGINT NOT NULL,
+      PRIMARY KEY (serial, step)
     )`,
     `CREATE INDEX otp_keys_by_sub ON otp_keys (sub)`,
     `CREATE INDEX otp_keys_by_first_use ON otp_keys (first_use_by)`,

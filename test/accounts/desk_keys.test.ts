@@ -413,7 +413,9 @@ describe('a key put right at the desk', () => {
     )
     const counters = { first: first ?? '', second: second ?? '' }
     expect(await resyncKey(deps, 'H1', counters, BY)).toMatchObject({ reason: 'not_in_a_row' })
-    expect((await key('H1')).next).toBe(3)
+    for (const code of [counters.first, counters.second]) {
+      expect(await testKey(deps, 'H1', code, BY)).toMatchObject({ reason: 'wrong_code' })
+    }
   })
 
   it('with no code of it in the audit, right or wrong', async () => {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -13,9 +14,13 @@ import { openSeed } from '../../accounts/otp_seed.ts'
 import { type Office, openOffice } from '../cli/office.ts'
 import { makePskc, SEED } from '../fixtures/pskc/maker.ts'
 
+/** Each serial its own seed. */
+const hexOf = (serial: string): string => createHash('sha1').update(serial).digest('hex')
 const HEX = SEED.toString('hex')
 const A = `A1,${HEX},totp,6,30`
-const B = `B2,${HEX},hotp,8,0`
+const HEX_B = hexOf('B2')
+const B = `B2,${HEX_B},hotp,8,0`
+const HEX_C = hexOf('C3')
 
 let office: Office
 
@@ -59,7 +64,7 @@ describe('a file of keys', () => {
   afterEach(() => office.close())
 
   it('puts its keys in stock, their seeds sealed', async () => {
-    const { report, events } = await take(`${A}\n${B}\nC3,${HEX},TOTP,7,60,sha-256\n`)
+    const { report, events } = await take(`${A}\n${B}\nC3,${HEX_C},TOTP,7,60,sha-256\n`)
     expect(report).toEqual({ added: 3, unchanged: 0, rejected: 0, imported: true })
     expect(events).toEqual([
       { outcome: 'added', line: 1, serial: 'A1' },
@@ -95,13 +100,13 @@ describe('a file of keys', () => {
     }
     expect((await take(B)).report).toMatchObject({ unchanged: 1, rejected: 0 })
     expect((await find('B2'))?.next).toBe(57)
-    expect(await reasons(`B2,${HEX},hotp,8,58`)).toEqual([
+    expect(await reasons(`B2,${HEX_B},hotp,8,58`)).toEqual([
       'this serial is here already, with a smaller counter',
     ])
   })
 
   it('adds no key at all where one is rejected', async () => {
-    const { report, events } = await take(`${A}\nB2,${HEX},hotp,5,0\nC3,${HEX},totp,6,30`)
+    const { report, events } = await take(`${A}\nB2,${HEX_B},hotp,5,0\nC3,${HEX_C},totp,6,30`)
     expect(report).toEqual({ added: 2, unchanged: 0, rejected: 1, imported: false })
     expect(events[1]).toEqual({
       ...{ outcome: 'rejected', line: 2, serial: 'B2' },
@@ -147,6 +152,16 @@ describe('a file of keys', () => {
     ])
   })
 
+  it('is rejected for a seed that two of its keys share, and names both lines', async () => {
+    const { report, events } = await take(`${A}\n${B}\nC3,${HEX.toUpperCase()},hotp,8,0`)
+    expect(report).toEqual({ added: 2, unchanged: 0, rejected: 1, imported: false })
+    expect(events[2]).toEqual({
+      ...{ outcome: 'rejected', line: 3, serial: 'C3' },
+      reason: 'its seed stands on line 1 already, for another serial',
+    })
+    expect(await stock()).toEqual([])
+  })
+
   it('is rejected for a serial that has another seed or other parameters here', async () => {
     await take(A)
     const other = Buffer.alloc(20, 7).toString('hex')
@@ -186,8 +201,11 @@ describe('a file of keys', () => {
     const forms = [seed, ...[seed.toString('hex'), base64, base32].map((text) => Buffer.from(text))]
     const csv = await take(`A1,${seed.toString('hex')},totp,6,30`)
     const pskc = await take(makePskc({ keys: [{ serial: 'B2', seed }] }))
+    const twice = await take(
+      `D4,${seed.toString('hex')},totp,6,30\nE5,${seed.toString('hex')},totp,6,30`,
+    )
     const refused = await take(`C3,${seed.toString('hex')},totp,6,31`)
-    const told = Buffer.from(JSON.stringify([csv, pskc, refused, await office.audit()]))
+    const told = Buffer.from(JSON.stringify([csv, pskc, twice, refused, await office.audit()]))
     const folder = join(office.folder, 'data')
     const files = readdirSync(folder, { recursive: true, withFileTypes: true })
       .filter((file) => file.isFile())

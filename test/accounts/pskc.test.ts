@@ -116,6 +116,50 @@ describe('an encrypted file', () => {
     expect(await only(file, secret)).toMatchObject({ ok: true, key: { serial: 'A1', seed } })
   })
 
+  describe('that was handled by others', () => {
+    const IN_CLEAR = `<Secret><PlainValue>${Buffer.alloc(20, 3).toString('base64')}</PlainValue></Secret>`
+    const REFUSAL = 'has its seed in clear, in a file that is encrypted or has a MAC'
+    /** The seed of the first key replaced by another, in clear. */
+    const replaced = (file: string, more = ''): string =>
+      file.replace(/<Secret>.*?<\/Secret>/, `${IN_CLEAR}${more}`)
+    const two = makePskc({ keys: [{ serial: 'A1' }, { serial: 'A2' }], cipher: 'aes128-cbc' })
+    const encrypted = /<EncryptedValue>.*?<\/EncryptedValue>/.exec(two)?.[0] ?? ''
+
+    it.each([
+      ['alone', ''],
+      ['with the encrypted one left in its extensions', `<Extensions>${encrypted}</Extensions>`],
+    ])('takes no seed in clear %s', async (_, left) => {
+      expect(encrypted).not.toBe('')
+      const result = await read(replaced(two, left), WITH_KEY)
+      expect(result).toMatchObject({
+        entries: [
+          { ok: false, serial: 'A1', reason: REFUSAL },
+          { ok: true, key: { serial: 'A2', seed: SEED } },
+        ],
+        notes: [expect.stringContaining('in clear')],
+      })
+      const wrong: FileSecret = { kind: 'key', bytes: Buffer.alloc(16, 9) }
+      expect(await problem(replaced(two, left), wrong)).toBe(`:${WRONG}`)
+    })
+
+    it('takes none either where nothing but a sign of protection is left', async () => {
+      const one = makePskc({ keys: [{ serial: 'A1' }], cipher: 'aes128-cbc' })
+      const plain = makePskc({ keys: [{ serial: 'A1' }] })
+      const signs = [
+        replaced(one),
+        replaced(one).replace(/<MACMethod.*<\/MACMethod>/, ''),
+        replaced(one).replace(/<EncryptionKey.*<\/EncryptionKey>/, ''),
+        plain.replace('</Data>', `<Extensions>${encrypted}</Extensions></Data>`),
+        plain.replace('</KeyContainer>', `<Extensions>${encrypted}</Extensions></KeyContainer>`),
+      ]
+      for (const file of signs) {
+        expect(await only(file)).toMatchObject({ ok: false, reason: REFUSAL })
+        expect(await problem(file, WITH_KEY)).toContain('is not encrypted, though')
+      }
+      expect(await only(plain)).toMatchObject({ ok: true })
+    })
+  })
+
   it('may encrypt its counter too', async () => {
     const counter = Buffer.from('0000000000000107', 'hex')
     const file = makePskc({ keys: [{ serial: 'A1', kind: 'hotp', counter }], cipher: 'aes128-cbc' })

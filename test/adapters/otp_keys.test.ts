@@ -33,7 +33,8 @@ const withKeys = async (...keys: OtpKey[]) => {
     store,
     otpKeys,
     claim: (more: Partial<CodeClaim> = {}) => otpKeys.claim(claimOf(more), NOW),
-    settle: (outcome: CodeOutcome, serials = [serial]) => otpKeys.settle(serials, outcome, NOW),
+    settle: (outcome: CodeOutcome, serials = [serial]) =>
+      otpKeys.settle(keys[0]?.sub ?? '', serials, outcome, NOW),
     key: () => otpKeys.find(serial),
   }
 }
@@ -237,12 +238,6 @@ describe('a code', () => {
     ['of a key that is nobody’s', { sub: null }, {}],
     ['of a key without PIN tries left', { wrongPins: OTP_PIN_TRIES }, {}],
     ['of a key with more wrong PINs than there are', { wrongPins: OTP_PIN_TRIES + 1 }, {}],
-    ['that was the first of two', { firstOfTwo: { step: 100, atMs: NOW } }, {}],
-    [
-      'that was the first of two, for another first of two',
-      { firstOfTwo: { step: 100, atMs: NOW } },
-      { as: 'first_of_two' },
-    ],
   ]
   it.each(refused)('is not given %s, and nothing changes', async (_, state, wanted) => {
     const before = otpKey({ ...FRESH, ...state })
@@ -277,35 +272,31 @@ describe('a code', () => {
     expect(await otpKeys.find('KEY-2')).toEqual(other)
   })
 
-  it('of a TOTP key that is a first of two is burnt, not accepted', async () => {
+  it('that is a first of two is noted, moves nothing, and is never accepted', async () => {
     const { claim, key } = await withKeys(otpKey(FRESH))
     expect(await claim({ step: 110, as: 'first_of_two', countsPin: true })).toBe(true)
-    expect(await key()).toEqual(
-      otpKey({ ...FRESH, next: 111, firstOfTwo: { step: 110, atMs: NOW } }),
-    )
+    expect(await key()).toEqual(otpKey({ ...FRESH, firstOfTwo: { step: 110, atMs: NOW } }))
+    expect(await claim({ step: 112, as: 'first_of_two' })).toBe(true)
+    expect(await claim({ step: 110, as: 'first_of_two' })).toBe(false)
+    expect(await claim({ step: 105 })).toBe(true)
+    expect(await key()).toMatchObject({ next: 106, firstOfTwo: null })
     expect(await claim({ step: 110 })).toBe(false)
-    expect(await claim({ step: 109 })).toBe(false)
+    expect(await claim({ step: 112 })).toBe(false)
     expect(await claim({ step: 111 })).toBe(true)
   })
 
-  it('of a HOTP key that is a first of two is noted, and moves no counter', async () => {
-    const fresh = { ...FRESH, kind: 'hotp' } as const
-    const { claim, key } = await withKeys(otpKey(fresh))
-    expect(await claim({ kind: 'hotp', step: 150, as: 'first_of_two' })).toBe(true)
-    expect(await key()).toEqual(otpKey({ ...fresh, firstOfTwo: { step: 150, atMs: NOW } }))
-    expect(await claim({ kind: 'hotp', step: 150 })).toBe(false)
-    expect(await claim({ kind: 'hotp', step: 100 })).toBe(true)
-    expect(await key()).toMatchObject({ next: 101, firstOfTwo: null })
+  it('that is a first of two is noted by exactly one of twenty', async () => {
+    const { claim } = await withKeys(otpKey(FRESH))
+    const noted = await Promise.all(
+      Array.from({ length: 20 }, () => claim({ step: 120, as: 'first_of_two' })),
+    )
+    expect(trues(noted)).toBe(1)
   })
 
-  it('that is a first of two is noted by exactly one of twenty', async () => {
-    for (const kind of ['totp', 'hotp'] as const) {
-      const { claim } = await withKeys(otpKey({ ...FRESH, kind }))
-      const noted = await Promise.all(
-        Array.from({ length: 20 }, () => claim({ kind, step: 120, as: 'first_of_two' })),
-      )
-      expect(trues(noted)).toBe(1)
-    }
+  it('of a blocked key is given at the desk, whatever PINs it has left', async () => {
+    const blocked = { ...FRESH, state: 'blocked', wrongPins: OTP_PIN_TRIES } as const
+    const { claim } = await withKeys(otpKey(blocked))
+    expect(await claim({ state: 'blocked' })).toBe(true)
   })
 })
 

@@ -10,7 +10,7 @@ import { type Office, openOffice, type Ran } from './office.ts'
 
 const HEX = SEED.toString('hex')
 const A = `A1,${HEX},totp,6,30`
-const B = `B2,${HEX},hotp,8,0`
+const B = `B2,${Buffer.from('another seed for B-2').toString('hex')},hotp,8,0`
 const COMMAND = join(import.meta.dirname, '../../cli/main.ts')
 
 describe('vestibule keys import', () => {

@@ -16,6 +16,8 @@ import {
 import { acts, enter, errorsOf, formIn, noticesOf, reopen } from './acts.ts'
 
 const ACR_OTP = 'urn:vestibule:acr:otp'
+const CHANGED =
+  'This key can no longer be put into service by what you began. Start again with the digits that it shows. If it fails again, ask your school.'
 const START_AGAIN = 'form[action$="/first_use_again"]'
 
 let school: School
@@ -264,6 +266,7 @@ describe('a first use that is interrupted', () => {
     key.wait()
     await left.submit({ passcode: key.passcode() })
     expect(left.view.step).toBe('login')
+    expect(errorsOf(left.view)).toEqual([CHANGED])
     expect((await key.stored()).pin?.length).toBe(4)
     key.wait()
     expect((await typeDigits('interrupted', `7391${key.code()}`)).view.step).toBe('callback')
@@ -393,6 +396,74 @@ describe('the activation of a key', () => {
     await browser.submit({ passcode: key.passcode() })
     expect(browser.view.step).toBe('login')
     expect((await key.stored()).pin).toBeNull()
+  })
+})
+
+describe('what changes in the middle of a first use', () => {
+  it('ends it: the policy takes keys away, or asks for longer PINs', async () => {
+    const person = { userType: 'student' as const }
+    const { key } = await assigned('policy.changes', person)
+    const browser = await typeDigits('policy.changes', key.code())
+    await definePin(browser)
+    await school.policies({ student: { otp: 'off' } })
+    key.wait()
+    await browser.submit({ passcode: key.passcode() })
+    expect(browser.view.step).toBe('login')
+    expect(errorsOf(browser.view)).toEqual([CHANGED])
+    await school.policies({ student: {} })
+    key.wait()
+    await browser.submit({ identifier: 'policy.changes', password: key.code() })
+    await definePin(browser)
+    await school.policies({ student: { otp_keys: { pin_length: 6 } } })
+    key.wait()
+    await browser.submit({ passcode: key.passcode() })
+    expect(errorsOf(browser.view)).toEqual([CHANGED])
+    await school.policies({ student: {} })
+    expect(await key.stored()).toMatchObject({ state: 'assigned', pin: null })
+  })
+
+  it('ends it: the person has a password of their own by now, which was not asked', async () => {
+    const { person, key } = await assigned('password.came', {
+      password: PASSWORD,
+      passwordOrigin: 'initial',
+    })
+    const browser = await typeDigits('password.came', key.code())
+    await definePin(browser)
+    const { accounts } = school.gateway.core.deps.store
+    const password = (await accounts.bySub(person.sub))?.password
+    if (password !== undefined && password !== null) {
+      await accounts.setPassword(person.sub, { ...password, origin: 'personal' })
+    }
+    key.wait()
+    await browser.submit({ passcode: key.passcode() })
+    expect(errorsOf(browser.view)).toEqual([CHANGED])
+    expect((await key.stored()).state).toBe('assigned')
+  })
+
+  it('does not let a stranger use up the holder’s tries, nor make them wait', async () => {
+    const { key } = await assigned('two.counts', { ...withPassword, userType: 'inspector' })
+    await school.policies({ inspector: { otp: 'required', otp_keys: { first_use: 'code' } } })
+    for (let time = 0; time < 24; time += 1) {
+      const stranger = await typeDigits('two.counts', key.code(50))
+      expect(stranger.view.step).toBe('login')
+      school.later(time < 4 ? 0 : 3 * HOUR_MS)
+    }
+    const browser = await typeDigits('two.counts', PASSWORD)
+    for (let time = 0; time < 4; time += 1) {
+      await browser.submit({ code: key.code(50) })
+    }
+    expect(browser.view.step).toBe('first_use_code')
+    await browser.submit({ code: key.code() })
+    expect(browser.view.step).toBe('first_use_pin')
+    await school.policies({ inspector: { otp: 'required' } })
+  })
+
+  it('does not shut out whoever has a password of digits as long as the code', async () => {
+    const { key } = await assigned('digits.alike', { password: '482913', protection: 'none' })
+    expect((await typeDigits('digits.alike', '482913')).view.step).toBe('callback')
+    const browser = await typeDigits('digits.alike', key.code())
+    await browser.submit({ password: '482913' })
+    expect(browser.view.step).toBe('first_use_pin')
   })
 })
 

@@ -1,0 +1,57 @@
+import type { Account } from './account.ts'
+import { browserFamily } from './browser_family.ts'
+import { presentedBrowser } from './lane.ts'
+import type { AuditEntry, Deps, Device, Origin } from './ports.ts'
+
+/** The browser before us, as far as it is known. */
+interface Here {
+  /** Null: its cookie is unknown. */
+  readonly browserId: string | null
+  readonly browser: string
+  readonly system: string
+}
+
+/** A device that this browser may be, but for its cookie: one that was never seen again. */
+const isLookalike = ({ browserId, browser, system }: Here, device: Device): boolean =>
+  device.browserId !== browserId &&
+  device.browserName === browser &&
+  device.systemName === system &&
+  device.lastSeenAt <= device.addedAt
+
+/**
+ * Whether a browser seems to lose its cookie: a device like it was added and has not been seen
+ * since, and the PIN that was typed last was typed later, in a browser that was neither that device
+ * nor this one. Whoever merely adds one computer after the other, or has not added this one, types
+ * their PIN in turn on browsers that keep who they are.
+ */
+export const isAskedAgain = (
+  here: Here,
+  devices: readonly Device[],
+  lastPin: Pick<AuditEntry, 'atMs' | 'browserId'> | undefined,
+): boolean =>
+  lastPin !== undefined &&
+  lastPin.browserId !== here.browserId &&
+  devices.some(
+    (device) =>
+      isLookalike(here, device) &&
+      lastPin.browserId !== device.browserId &&
+      lastPin.atMs > device.addedAt,
+  )
+
+/** The same of the browser of this request. */
+export const askedAgain = async (
+  deps: Deps,
+  { sub }: Account,
+  origin: Origin,
+): Promise<boolean> => {
+  const presented = await presentedBrowser(deps, origin)
+  const { browser, system } = browserFamily(origin.userAgent)
+  const browserId = presented.kind === 'unknown' ? null : presented.browserId
+  const here: Here = { browserId, browser, system }
+  const devices = (await deps.store.devices.list(sub)).filter((one) => isLookalike(here, one))
+  if (devices.length === 0) {
+    return false
+  }
+  const [lastPin] = await deps.store.audit.list({ sub, act: 'pin_right' }, 1)
+  return isAskedAgain(here, devices, lastPin)
+}

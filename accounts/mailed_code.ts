@@ -1,0 +1,113 @@
+import { timingSafeEqual } from 'node:crypto'
+import type { Account } from './account.ts'
+import { randomId } from './audit.ts'
+import { type Letter, queueLetter } from './outbox.ts'
+import type { Deps, MailedCodePurpose, MailedCodes, Tables } from './ports.ts'
+
+const DIGITS = 6
+/** NIST SP 800-63B-4 §4.2.1.2: no longer than ten minutes. */
+export const MAILED_CODE_MINUTES = 10
+const LIFETIME_MS = MAILED_CODE_MINUTES * 60_000
+/** Of one code. */
+export const MAILED_CODE_TRIES_MAX = 5
+/** Of one account and purpose: a mailbox is not flooded, nor a code guessed by asking for many. */
+const LIMITS: Parameters<MailedCodes['add']>[1] = [
+  { most: 3, withinMs: 15 * 60_000 },
+  { most: 10, withinMs: 24 * 3_600_000 },
+]
+
+/** What a code is for, and the one flow (and with it the browser) that may use it. */
+export interface CodeFlow {
+  readonly purpose: MailedCodePurpose
+  readonly boundTo: string
+}
+
+const codeHash = ({ digest }: Pick<Deps, 'digest'>, id: string, code: string): string =>
+  digest('mailed_code', `${id}:${code}`)
+
+/**
+ * Mails six digits to `to` (null: to the account's address as it is when the mail is sent), in the
+ * caller's transaction. Codes that were sent before in this flow end. `too_many`: 3 in 15 minutes
+ * or 10 in a day, counted per account and purpose; nothing is sent then, and a code that was sent
+ * before stays good.
+ */
+export const sendCode = async (
+  deps: Pick<Deps, 'clock' | 'random' | 'letters' | 'mails' | 'digest'>,
+  tables: Pick<Tables, 'mailedCodes' | 'outbox'>,
+  account: Account,
+  {
+    purpose,
+    boundTo,
+    to,
+    template,
+  }: CodeFlow & {
+    readonly to: string | null
+    readonly template: Extract<Letter, { code: string; minutes: number }>['template']
+  },
+): Promise<{ readonly ok: true; readonly id: string } | { readonly ok: false; reason: 'too_many' }> => {
+  const { sub } = account
+  const id = randomId(deps.random)
+  const code = String(deps.random.below(10 ** DIGITS)).padStart(DIGITS, '0')
+  const atMs = deps.clock()
+  const added = await tables.mailedCodes.add(
+    {
+      id,
+      sub,
+      purpose,
+      boundTo,
+      codeHash: codeHash(deps, id, code),
+      atMs,
+      expiresAt: atMs + LIFETIME_MS,
+    },
+    LIMITS,
+  )
+  if (!added) {
+    return { ok: false, reason: 'too_many' }
+  }
+  await queueLetter(deps, tables, account, {
+    template,
+    sub,
+    to,
+    code,
+    minutes: MAILED_CODE_MINUTES,
+  })
+  return { ok: true, id }
+}
+
+/**
+ * Whether this is the code that was mailed; true for exactly one caller, however often it is sent.
+ * Wrong, too old, tried too often, used, replaced by a newer one, of another flow: false, all alike.
+ * What cannot be a code uses up no try.
+ */
+export const checkCode = async (
+  deps: Pick<Deps, 'clock' | 'digest'> & { readonly store: Pick<Deps['store'], 'mailedCodes'> },
+  { id, boundTo, typed }: { readonly id: string; readonly boundTo: string; readonly typed: string },
+): Promise<boolean> => {
+  if (!/^\d{6}$/.test(typed)) {
+    return false
+  }
+  const { mailedCodes } = deps.store
+  // Counted before it is compared: tries in parallel share the five.
+  const kept = await mailedCodes.tryOnce(id, boundTo, MAILED_CODE_TRIES_MAX, deps.clock())
+  if (kept === null) {
+    return false
+  }
+  const [right, given] = [Buffer.from(kept), Buffer.from(codeHash(deps, id, typed))]
+  return right.length === given.length && timingSafeEqual(right, given) && mailedCodes.end(id)
+}
+
+/** The code of this flow that can still be typed, and when it was sent (ms); null: none. */
+export const liveCode = (
+  deps: Pick<Deps, 'clock'>,
+  { mailedCodes }: Pick<Tables, 'mailedCodes'>,
+  { sub }: Pick<Account, 'sub'>,
+  { purpose, boundTo }: CodeFlow,
+): ReturnType<MailedCodes['live']> =>
+  mailedCodes.live({ sub, purpose, boundTo }, MAILED_CODE_TRIES_MAX, deps.clock())
+
+/** Whether `sendCode` would send one more now. */
+export const mayMailAnother = async (
+  deps: Pick<Deps, 'clock'> & { readonly store: Pick<Deps['store'], 'mailedCodes'> },
+  { sub }: Pick<Account, 'sub'>,
+  purpose: MailedCodePurpose,
+): Promise<boolean> => !(await deps.store.mailedCodes.isFull(sub, purpose, LIMITS, deps.clock()))

@@ -1,0 +1,105 @@
+import {
+  judgePassword,
+  normalizePassword,
+  type PasswordRefusal,
+} from '../policies/password_rules.ts'
+import type { Policy } from '../policies/policy.ts'
+import { type Account, isProtectedAlike, type PasswordRecord } from './account.ts'
+import { auditEntry } from './audit.ts'
+import { laneOfPerson } from './lane.ts'
+import { tell, whence } from './notices.ts'
+import type { Deps, Origin, Tables } from './ports.ts'
+import { passwordOwner } from './sign_in.ts'
+
+/** A new password, typed twice. */
+export interface NewPassword {
+  readonly password: string
+  readonly confirmation: string
+}
+
+export type NewPasswordRefusal =
+  | PasswordRefusal
+  | { readonly reason: 'mismatch' | 'same' | 'changed_meanwhile' }
+
+interface Refused {
+  readonly ok: false
+  readonly refusals: readonly NewPasswordRefusal[]
+}
+
+export const refused = (reason: 'mismatch' | 'same' | 'changed_meanwhile'): Refused => ({
+  ok: false,
+  refusals: [{ reason }],
+})
+
+/** Whether somebody may have this password, but for the one that it replaces. Costs nothing. */
+export const judgeNewPassword = (
+  deps: Pick<Deps, 'schoolName'>,
+  { identifier, givenName, familyName, birthDate }: Account,
+  { passwords }: Policy,
+  typed: NewPassword,
+): { readonly ok: true; readonly password: string } | Refused => {
+  const password = normalizePassword(typed.password)
+  if (password !== normalizePassword(typed.confirmation)) {
+    return refused('mismatch')
+  }
+  const verdict = judgePassword(
+    password,
+    { minLength: passwords.min_length, minEntropyBits: passwords.min_entropy_bits },
+    {
+      identifier,
+      givenName,
+      familyName,
+      ...(birthDate === null ? {} : { birthDate }),
+      schoolName: deps.schoolName,
+    },
+  )
+  return verdict.ok ? { ok: true, password } : verdict
+}
+
+/** Hashes a password that was judged; refused where it is the one that it replaces. */
+export const sealNewPassword = async (
+  deps: Deps,
+  account: Account,
+  current: PasswordRecord,
+  password: string,
+  origin: Origin,
+): Promise<{ readonly ok: true; readonly sealed: string } | Refused> => {
+  const lane = await laneOfPerson(deps, account, origin)
+  const owner = passwordOwner(account.sub)
+  if ((await deps.hasher.verify(password, current.sealed, owner, lane)).right) {
+    return refused('same')
+  }
+  return { ok: true, sealed: await deps.hasher.hash(password, owner, lane) }
+}
+
+/**
+ * Replaces `current`, in the caller's transaction, and tells its owner. False, and nothing is
+ * stored: the account is protected otherwise by now, or another change came first.
+ */
+export const storeNewPassword = async (
+  deps: Deps,
+  tables: Tables,
+  account: Account,
+  policy: Policy,
+  { current, sealed }: { readonly current: PasswordRecord; readonly sealed: string },
+  origin: Origin,
+): Promise<boolean> => {
+  const { sub } = account
+  // Dated when it is stored: what was proved before, however shortly, is outdated by it.
+  const record: PasswordRecord = {
+    sealed,
+    origin: 'personal',
+    setAt: deps.clock(),
+    rulesVersion: policy.passwords.rules_version,
+    mustChange: false,
+    voidedAt: null,
+  }
+  const alike = isProtectedAlike(account, await tables.accounts.bySub(sub))
+  if (!alike || !(await tables.accounts.replacePassword(sub, current.sealed, record))) {
+    return false
+  }
+  await tell(deps, tables, sub, 'password_changed', { params: whence(origin) })
+  const detail = { was: current.origin }
+  await tables.audit.append(auditEntry(deps, { act: 'password_changed', sub, origin, detail }))
+  return true
+}

@@ -1,0 +1,140 @@
+import { join } from 'node:path'
+import nunjucks from 'nunjucks'
+import { createTranslator, LOCALES, type Translate } from './i18n.ts'
+import { type Locale, NOTICE_CODES } from './pages.ts'
+
+/** What each mail is given. Values come from outside: they are shown as plain words. */
+export interface Mails {
+  /** Something that happened to the account. */
+  notice: {
+    readonly personName: string
+    readonly code: string
+    /** ISO 8601 instant. */
+    readonly at: string
+    /** Shown where present: `key`, `device`, `browser`, `system`, `network`, `place`, `address`. */
+    readonly params: Readonly<Record<string, string>>
+    readonly accountHref: string
+    /** *This wasn't me*, where it may be somebody else's doing. */
+    readonly notMeHref?: string | undefined
+  }
+  pin_reset_code: MailedCode
+  address_code: MailedCode
+}
+
+interface MailedCode {
+  readonly personName: string
+  readonly code: string
+  readonly minutes: number
+  /** ISO 8601 instant. */
+  readonly until: string
+}
+
+export type MailName = keyof Mails
+
+export interface WrittenMail {
+  readonly subject: string
+  readonly text: string
+  readonly html: string
+}
+
+export interface MailRenderer {
+  /** Throws when a template, a message or a value is missing. */
+  render<M extends MailName>(mail: M, model: Mails[M], locale: Locale): WrittenMail
+}
+
+const MAILS = ['notice', 'pin_reset_code', 'address_code'] as const satisfies readonly MailName[]
+
+/** In this order, under the text of a notice. */
+const DETAILS = ['key', 'device', 'browser', 'system', 'place', 'network', 'address'] as const
+
+const VALUE_LENGTH_MAX = 120
+/** Separates letters for programs, and for nobody else. */
+const ZERO_WIDTH_SPACE = '\u200b'
+
+/**
+ * A value that somebody else may have chosen (a device's name, a browser's, one's own) on one line,
+ * and written so that no mail program makes a link of it: every link of our mails is ours.
+ */
+export const plainValue = (value: string): string =>
+  [...value.replace(/[\p{Cc}\p{Cf}\p{Z}]+/gu, ' ').trim()]
+    .slice(0, VALUE_LENGTH_MAX)
+    .join('')
+    .replace(/\.(?=\p{L})|:(?=\/)/gu, `$&${ZERO_WIDTH_SPACE}`)
+
+const plainValues = <T extends object>(model: T): T =>
+  Object.fromEntries(
+    Object.entries(model).map(([key, value]) => [
+      key,
+      typeof value === 'string' && !key.endsWith('Href') ? plainValue(value) : value,
+    ]),
+  ) as T
+
+/** Days before months, in English too. */
+const DATE_LOCALES: Readonly<Record<Locale, string>> = { fr: 'fr-FR', en: 'en-GB' }
+
+const createWords = (locale: Locale, timeZone: string) => {
+  const t = createTranslator(locale)
+  const format = (options: Intl.DateTimeFormatOptions) => {
+    const formatter = new Intl.DateTimeFormat(DATE_LOCALES[locale], { ...options, timeZone })
+    return (iso: string) => formatter.format(new Date(iso))
+  }
+  return {
+    t,
+    moment: format({ dateStyle: 'full', timeStyle: 'short' }),
+    hour: format({ timeStyle: 'short' }),
+  }
+}
+
+const noticeText = (t: Translate, code: string): string =>
+  t(`notices.${(NOTICE_CODES as readonly string[]).includes(code) ? code : 'other'}`)
+
+/** A notice is its own subject, so that programs do not pile different ones up as one talk. */
+const subjectOf = (mail: MailName, model: Mails[MailName], t: Translate): string =>
+  mail === 'notice' && 'params' in model
+    ? noticeText(t, model.code).replace(/\.$/, '')
+    : t(`mails.${mail}.subject`)
+
+/** Reads templates and messages once. `timeZone`: IANA; times in mails are written in it. */
+export const createMailRenderer = ({
+  schoolName,
+  timeZone,
+}: {
+  readonly schoolName: string
+  readonly timeZone: string
+}): MailRenderer => {
+  const loader = new nunjucks.FileSystemLoader(join(import.meta.dirname, 'mails'))
+  const options = { throwOnUndefined: true, trimBlocks: true, lstripBlocks: true }
+  // Two environments: what is escaped for HTML would be wrong in plain text.
+  const html = new nunjucks.Environment(loader, { ...options, autoescape: true })
+  const text = new nunjucks.Environment(loader, { ...options, autoescape: false })
+  const templates = new Map(
+    MAILS.map((mail) => [
+      mail,
+      {
+        html: html.getTemplate(`${mail}.html.njk`, true),
+        text: text.getTemplate(`${mail}.txt.njk`, true),
+      },
+    ]),
+  )
+  const words = new Map(LOCALES.map((locale) => [locale, createWords(locale, timeZone)]))
+  return {
+    render(mail, given, locale) {
+      const template = templates.get(mail)
+      const said = words.get(locale)
+      if (!template || !said) throw new Error(`no mail ${mail} in ${locale}`)
+      const subject = subjectOf(mail, given, said.t)
+      const { params = {}, ...model } = plainValues<Mails[MailName] & { params?: object }>(given)
+      const context = {
+        ...said,
+        notice_text: (code: string) => noticeText(said.t, code),
+        model,
+        params: plainValues(params),
+        details: DETAILS,
+        subject,
+        locale,
+        schoolName: plainValue(schoolName),
+      }
+      return { subject, text: template.text.render(context), html: template.html.render(context) }
+    },
+  }
+}
