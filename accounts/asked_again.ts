@@ -11,18 +11,20 @@ interface Here {
   readonly system: string
 }
 
-/** A device that this browser may be, but for its cookie: one that was never seen again. */
+const wasSeenAgain = ({ lastSeenAt, addedAt }: Device): boolean => lastSeenAt > addedAt
+
+/** A device that this browser may be, but for a cookie that never came back. */
 const isLookalike = ({ browserId, browser, system }: Here, device: Device): boolean =>
   device.browserId !== browserId &&
   device.browserName === browser &&
   device.systemName === system &&
-  device.lastSeenAt <= device.addedAt
+  !wasSeenAgain(device)
 
 /**
  * Whether a browser seems to lose its cookie: a device like it was added and has not been seen
  * since, and the PIN that was typed last was typed later, in a browser that was neither that device
- * nor this one. Whoever merely adds one computer after the other, or has not added this one, types
- * their PIN in turn on browsers that keep who they are.
+ * nor this one, nor one that is known to keep its cookie. Whoever adds two computers one after the
+ * other, or has not added this one, is told nothing.
  */
 export const isAskedAgain = (
   here: Here,
@@ -31,6 +33,7 @@ export const isAskedAgain = (
 ): boolean =>
   lastPin !== undefined &&
   lastPin.browserId !== here.browserId &&
+  !devices.some((device) => device.browserId === lastPin.browserId && wasSeenAgain(device)) &&
   devices.some(
     (device) =>
       isLookalike(here, device) &&
@@ -48,8 +51,8 @@ export const askedAgain = async (
   const { browser, system } = browserFamily(origin.userAgent)
   const browserId = presented.kind === 'unknown' ? null : presented.browserId
   const here: Here = { browserId, browser, system }
-  const devices = (await deps.store.devices.list(sub)).filter((one) => isLookalike(here, one))
-  if (devices.length === 0) {
+  const devices = await deps.store.devices.list(sub)
+  if (!devices.some((device) => isLookalike(here, device))) {
     return false
   }
   const [lastPin] = await deps.store.audit.list({ sub, act: 'pin_right' }, 1)

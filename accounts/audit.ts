@@ -22,7 +22,9 @@ export const AUDIT_ACTS = [
   'data_copied',
   // What protects an account
   'protection_chosen',
+  'protection_changed',
   'pin_defined',
+  'pin_changed',
   'pin_generated',
   'pin_unblocked',
   'pin_reset_requested',

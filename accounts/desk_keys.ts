@@ -72,7 +72,9 @@ const onKey = (deps: Deps, serial: string, by: string, doing: Act): Promise<Desk
       auditEntry(deps, { act: doing.act, actor: by, sub, detail: { key: serial } }),
     )
     if (sub !== null) {
-      await tell(deps, tables, sub, doing.notice, { params: { key: serial } })
+      const { firstUseBy } = changed.key
+      const until = firstUseBy === null ? {} : { until: String(firstUseBy) }
+      await tell(deps, tables, sub, doing.notice, { params: { key: serial, ...until } })
     }
     return changed
   })
@@ -135,7 +137,7 @@ export const lendKey = (
 ): Promise<DeskKeyResult> =>
   onKey(deps, serial, by, {
     act: 'key_lent',
-    notice: 'key_assigned',
+    notice: 'key_lent',
     change: giveTo(sub, (_, nowMs) => ({
       firstUseBy: nowMs + LOAN_MS,
       loanUntil: nowMs + LOAN_MS,

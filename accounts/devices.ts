@@ -29,7 +29,7 @@ const presentedHash = ({ deviceToken }: Origin): string | null =>
   deviceToken === null ? null : tokenHash(deviceToken)
 
 /** What this person's device is on the browser that sent this cookie, as far as it may be believed. */
-const presentedDevice = async (
+export const presentedDevice = async (
   { devices }: Pick<Tables, 'devices'>,
   origin: Origin,
   sub: string,

@@ -1,5 +1,7 @@
 import { Secret, TOTP } from 'otpauth'
+import { strongestUsable } from '../policies/fresh_proof.ts'
 import { truncateNetwork } from '../policies/network.ts'
+import { newKeyCounts } from '../policies/next_step.ts'
 import {
   type CodeReading,
   FIRST_NEAR_STEPS,
@@ -7,11 +9,13 @@ import {
   newClock,
   readCode,
 } from '../policies/otp_window.ts'
+import { passwordState } from '../policies/password_age.ts'
 import type { PinRefusal } from '../policies/pin_rules.ts'
 import type { Policy } from '../policies/policy.ts'
-import { type Account, isProtectedAlike } from './account.ts'
+import { type Account, accountState, isProtectedAlike } from './account.ts'
 import { auditEntry } from './audit.ts'
 import { chooseKeyPin, judgeKeyPin } from './first_use.ts'
+import { keyUse } from './key_use.ts'
 import { passcodeSubjectOf, presentedBrowser } from './lane.ts'
 import { tell, whence } from './notices.ts'
 import { enrolledApp, type OtpKey, stateNow } from './otp_key.ts'
@@ -57,12 +61,27 @@ export const beginEnrolment = (deps: Pick<Deps, 'random' | 'seeds' | 'clock'>): 
 export const isEnrolmentOver = ({ beganAt, wrongCodes }: Enrolment, nowMs: number): boolean =>
   wrongCodes >= ENROLMENT_TRIES || nowMs - beganAt >= ENROLMENT_MS
 
-/** Whether a person with these keys may have another app. */
-export const mayEnrolApp = (policy: Policy, keys: readonly OtpKey[], nowMs: number): boolean => {
+/**
+ * Whether a person with these keys may have another app. Where the password is all they have to
+ * prove, not within a day of its reset by mail: one mailbox must not open both doors.
+ */
+export const mayEnrolApp = (
+  account: Account,
+  policy: Policy,
+  keys: readonly OtpKey[],
+  nowMs: number,
+): boolean => {
   const apps = keys.filter(
     (key) => key.source === 'app' && ['in_service', 'blocked'].includes(stateNow(key, nowMs)),
   )
-  return policy.otp !== 'off' && policy.otp_keys.apps && apps.length < APPS_OF_ONE_PERSON_MAX
+  const state = accountState(
+    account,
+    passwordState(account.password, policy, nowMs),
+    keyUse(keys, nowMs, undefined),
+  )
+  const safe = newKeyCounts(account, nowMs) || strongestUsable(policy, state) !== 'password'
+  const offered = policy.otp !== 'off' && policy.otp_keys.apps
+  return offered && safe && apps.length < APPS_OF_ONE_PERSON_MAX
 }
 
 /** The secret of an enrolment as apps take it: in a QR code (`uri`), or typed (`base32`). */
@@ -133,7 +152,7 @@ const obstacle = async (
     return 'changed_meanwhile'
   }
   const keys = await tables.otpKeys.ofPerson(sub)
-  return mayEnrolApp(policy, keys, deps.clock()) ? null : 'not_allowed'
+  return mayEnrolApp(account, policy, keys, deps.clock()) ? null : 'not_allowed'
 }
 
 /** Adds the key. A form that was sent twice finds the key of the first time, and is content. */

@@ -44,7 +44,9 @@ export const sendCode = async (
     readonly to: string | null
     readonly template: Extract<Letter, { code: string; minutes: number }>['template']
   },
-): Promise<{ readonly ok: true; readonly id: string } | { readonly ok: false; reason: 'too_many' }> => {
+): Promise<
+  { readonly ok: true; readonly id: string } | { readonly ok: false; reason: 'too_many' }
+> => {
   const { sub } = account
   const id = randomId(deps.random)
   const code = String(deps.random.below(10 ** DIGITS)).padStart(DIGITS, '0')

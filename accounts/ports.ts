@@ -349,6 +349,7 @@ export type NoticeCode =
   | 'password_changed'
   | 'protection_chosen'
   | 'key_assigned'
+  | 'key_lent'
   | 'key_in_service'
   | 'key_activation_closed'
   | 'key_activation_reopened'

@@ -104,7 +104,11 @@ const systemUser = (): string => {
 }
 
 const openOurCore = async (out: Output): Promise<Core> => {
-  const loaded = loadSettings({ env: processEnvironment(), cwd: process.cwd() })
+  const loaded = loadSettings({
+    env: processEnvironment(),
+    cwd: process.cwd(),
+    serving: false,
+  })
   if (!loaded.ok) {
     for (const { where, setting, message } of loaded.problems) {
       out.problem({ where, message: `${setting} ${message}` })

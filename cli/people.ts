@@ -23,6 +23,9 @@ const about =
 
 const passwordWord = (account: Account, policy: Policy, nowMs: number): string => {
   const { password } = account
+  if (password !== null && password.voidedAt !== null) {
+    return 'void'
+  }
   if (password !== null && isLapsed(password, policy, nowMs)) {
     return 'lapsed'
   }

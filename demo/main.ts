@@ -129,6 +129,7 @@ Vestibule is running with sample people. Start at the workspace and press “Sig
   Gateway    ${settings.issuer} (its portal shows everybody's applications)
   Others     ${applications}
   Data       ${settings.data} (kept for the next start; delete it to begin afresh)
+  Commands   VESTIBULE_CONFIG=${settings.config} npm run --silent vestibule -- keys list
 
 ${credentialsTable(people)}
 

@@ -1,4 +1,5 @@
-import { type ChangePasswordResult, changePassword } from '../accounts/change_password.ts'
+import { changePassword } from '../accounts/change_password.ts'
+import type { NewPasswordRefusal } from '../accounts/new_password.ts'
 import type { NextStep } from '../policies/next_step.ts'
 import type { FormError, Pages } from '../views/pages.ts'
 import { missingFields } from './form.ts'
@@ -20,9 +21,8 @@ const REASON: Record<Due['reason'], Pages['change_password']['reason']> = {
   must_change: 'required',
 }
 
-type Refusal = Extract<ChangePasswordResult, { ok: false }>['refusals'][number]
-
-const errorOf = ({ reason, ...params }: Refusal): FormError => {
+/** What is wrong with a new password, beside its field. */
+export const newPasswordError = ({ reason, ...params }: NewPasswordRefusal): FormError => {
   switch (reason) {
     case 'mismatch':
       return { field: 'confirm_password', code: 'password_mismatch' }
@@ -63,7 +63,7 @@ export const changePasswordPage: StepPage<PersonStep> = {
       step.origin,
     )
     if (!result.ok) {
-      return again(result.refusals.map(errorOf))
+      return again(result.refusals.map(newPasswordError))
     }
     const { sub } = step.account
     return finishForGood(step, { change_password: { sub, atMs: step.site.deps.clock() } })

@@ -1,7 +1,8 @@
-import { chooseProtection, type DefinePinResult, definePin } from '../accounts/define_pin.ts'
+import { chooseProtection, definePin } from '../accounts/define_pin.ts'
 import type { NextStep } from '../policies/next_step.ts'
-import type { FormError, Pages } from '../views/pages.ts'
-import { type Fields, missingFields } from './form.ts'
+import type { Pages } from '../views/pages.ts'
+import type { Fields } from './form.ts'
+import { newPinError, readNewPin } from './new_pin.ts'
 import { pinShape } from './pin_shape.ts'
 import {
   again,
@@ -29,22 +30,6 @@ const REASON: Record<Due['reason'], Model['reason']> = {
 /** What else the person may choose: only where nobody has decided for them. */
 const choicesOf = (step: PersonStep, due: Due): readonly Choice[] =>
   due.reason === 'first_connection' ? step.policy.protections.filter((each) => each !== 'pin') : []
-
-type Refusal = Extract<DefinePinResult, { ok: false }>['reason']
-
-const errorOf = (step: PersonStep, reason: Refusal): FormError => {
-  const { min_length: min, max_length: max } = step.policy.pin
-  switch (reason) {
-    case 'mismatch':
-      return { field: 'confirm_pin', code: 'pin_mismatch' }
-    case 'same':
-      return { field: 'new_pin', code: 'pin_guessable_same' }
-    case 'changed_meanwhile':
-      return { code: 'try_again' }
-    default:
-      return { field: 'new_pin', code: `pin_${reason}`, params: { min, max } }
-  }
-}
 
 const choose = async (step: PersonStep, due: Due, fields: Fields): Promise<Submitted> => {
   const choice = choicesOf(step, due).find((each) => each === fields.text('protection'))
@@ -84,21 +69,19 @@ export const definePinPage: StepPage<PersonStep> = {
     if (mayChoose && (!pinOffered || !fields.ticked('define_pin'))) {
       return choose(step, due, fields)
     }
-    const pin = fields.text('new_pin').replaceAll(/\s/g, '')
-    const confirmation = fields.text('confirm_pin').replaceAll(/\s/g, '')
-    const absent = missingFields({ new_pin: pin, confirm_pin: confirmation })
-    if (absent.length > 0) {
-      return again(absent)
+    const read = readNewPin(fields)
+    if (!read.ok) {
+      return again(read.errors)
     }
     const result = await definePin(
       step.site.deps,
       step.account,
       step.policy,
-      { pin, confirmation },
+      read.typed,
       step.origin,
     )
     if (!result.ok) {
-      return again([errorOf(step, result.reason)])
+      return again([newPinError(step.policy, result.reason)])
     }
     const { sub } = step.account
     const atMs = step.site.deps.clock()

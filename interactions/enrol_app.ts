@@ -4,6 +4,7 @@ import { fullName, localeOfAccount } from '../accounts/account.ts'
 import {
   APP_FACE,
   beginEnrolment,
+  ENROLMENT_TRIES,
   type EnrolAppResult,
   type Enrolment,
   enrolApp,
@@ -13,7 +14,8 @@ import {
   type TypedEnrolment,
 } from '../accounts/enrol_app.ts'
 import { AppError } from '../accounts/errors.ts'
-import type { FormError, Pages } from '../views/pages.ts'
+import type { AccountDone, FormError, Pages } from '../views/pages.ts'
+import { done, type Outcome, type Visit } from './account_page.ts'
 import { assertOurForm, csrfToken } from './csrf.ts'
 import { type Fields, missingFields, readForm } from './form.ts'
 import { APP_PATH, KEYS_PATH, type ProvedPerson, provedPerson } from './fresh_proof.ts'
@@ -23,8 +25,9 @@ import { seeOther, sendPage } from './page.ts'
 import { pinShape } from './pin_shape.ts'
 import type { KeptEnrolment, Site } from './site.ts'
 
+/** On the page of keys: its address is that of the enrolment. */
+export const BEGIN_FORM = 'app'
 /** What the tokens of these forms are bound to, beside the session. */
-export const BEGIN_FORM = 'enrol_app'
 const CONFIRM_FORM = 'enrol_app_confirm'
 const CANCEL_FORM = 'enrol_app_cancel'
 
@@ -38,11 +41,16 @@ const NONE: KeptEnrolment = { step: 'none' }
 const alive = (site: Site, kept: KeptEnrolment): UnderWay | null =>
   kept.step === 'under_way' && !isEnrolmentOver(kept.enrolment, site.deps.clock()) ? kept : null
 
-/** The enrolment of this session; one that is over leaves it. */
-const underWay = async (
+/** To be told on the page of keys. */
+const tellOnKeys = (
   site: Site,
-  { session, sessionUid, account }: ProvedPerson,
-): Promise<UnderWay | null> => {
+  { sessionUid, account }: ProvedPerson,
+  done: AccountDone,
+): Promise<void> => site.keepForAccount(sessionUid, account.sub, (kept) => ({ ...kept, done }))
+
+/** The enrolment of this session; one that is over leaves it, and they are told. */
+const underWay = async (site: Site, person: ProvedPerson): Promise<UnderWay | null> => {
+  const { session, sessionUid, account } = person
   const kept = site.enrolmentIn(session)
   if (kept.step !== 'under_way') {
     return null
@@ -52,6 +60,8 @@ const underWay = async (
     await site.changeEnrolment(sessionUid, account.sub, (now) =>
       now.step === 'under_way' && alive(site, now) === null ? NONE : now,
     )
+    const tried = kept.enrolment.wrongCodes >= ENROLMENT_TRIES
+    await tellOnKeys(site, person, tried ? 'enrolment_refused' : 'enrolment_expired')
   }
   return living
 }
@@ -117,10 +127,9 @@ const posted = async (
   ctx: Context,
   site: Site,
   form: string,
-  page: 'keys' | 'app',
 ): Promise<{ person: ProvedPerson; fields: Fields } | null> => {
   const fields = await readForm(ctx)
-  const person = await provedPerson(ctx, site, page)
+  const person = await provedPerson(ctx, site, 'app')
   if (person === null) {
     return null
   }
@@ -133,12 +142,8 @@ const notAllowed = (): AppError =>
   new AppError('not_found', 'the policy, or their number, leaves this person no more apps')
 
 /** `POST /account/keys/app`: a secret for a new app. Pressed twice, it is the same one. */
-export const beginApp = async (ctx: Context, site: Site): Promise<void> => {
-  const form = await posted(ctx, site, BEGIN_FORM, 'keys')
-  if (form === null) {
-    return
-  }
-  const { account, policy, sessionUid } = form.person
+export const beginApp = async (visit: Visit): Promise<Outcome> => {
+  const { site, account, policy, sessionUid } = visit
   const { deps } = site
   const keys = await deps.store.otpKeys.ofPerson(account.sub)
   if (!mayEnrolApp(policy, keys, deps.clock())) {
@@ -149,12 +154,12 @@ export const beginApp = async (ctx: Context, site: Site): Promise<void> => {
     account.sub,
     (kept) => alive(site, kept) ?? { step: 'under_way', enrolment: beginEnrolment(deps) },
   )
-  seeOther(ctx, APP_PATH)
+  return done('app')
 }
 
 /** `POST /account/keys/app/cancel` */
 export const cancelApp = async (ctx: Context, site: Site): Promise<void> => {
-  const form = await posted(ctx, site, CANCEL_FORM, 'app')
+  const form = await posted(ctx, site, CANCEL_FORM)
   if (form === null) {
     return
   }
@@ -227,7 +232,7 @@ const confirm = async (
 
 /** `POST /account/keys/app/confirm`: the PIN chosen for the app, and the code that it shows. */
 export const confirmApp = async (ctx: Context, site: Site): Promise<void> => {
-  const form = await posted(ctx, site, CONFIRM_FORM, 'app')
+  const form = await posted(ctx, site, CONFIRM_FORM)
   if (form === null) {
     return
   }
@@ -243,9 +248,8 @@ export const confirmApp = async (ctx: Context, site: Site): Promise<void> => {
     return showAgain(ctx, site, person, enrolment, errors)
   }
   await site.changeEnrolment(person.sessionUid, person.account.sub, (now) =>
-    now.step === 'under_way' && now.enrolment.serial === enrolment.serial
-      ? { step: 'enrolled' }
-      : now,
+    now.step === 'under_way' && now.enrolment.serial === enrolment.serial ? NONE : now,
   )
+  await tellOnKeys(site, person, 'app_enrolled')
   seeOther(ctx, KEYS_PATH)
 }

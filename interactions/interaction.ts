@@ -162,5 +162,5 @@ export const startAgain = async (ctx: Context, site: Site, uid: string): Promise
   const opened = await open(ctx, site, uid)
   assertOurForm(ctx, site, uid, START_AGAIN, fields.text('csrf'))
   const { step } = await loadStep(ctx, site, opened.details, opened.name)
-  await showStage(step, opened.details, { stage: null, errors: [] })
+  await showStage(step, opened.details, { stage: null })
 }

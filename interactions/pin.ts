@@ -1,9 +1,11 @@
 import { isBlockedPin } from '../accounts/account.ts'
+import { askedAgain } from '../accounts/asked_again.ts'
 import { type PinResult, verifyPin } from '../accounts/verify_pin.ts'
 import { PIN_TRIES_DEFAULT } from '../policies/lockout.ts'
 import type { FormError } from '../views/pages.ts'
 import { offerOf, readDeviceAnswer, rememberDevice, typedOffer } from './device_offer.ts'
 import { COOKIE_HELP_PATH, HELP_PATH } from './page.ts'
+import { resetOffer } from './pin_reset_offer.ts'
 import { pinShape } from './pin_shape.ts'
 import {
   again,
@@ -38,12 +40,18 @@ const errorsOf = (step: PersonStep, refusal: Refusal): FormError[] => {
   }
 }
 
+/** Where no device may be trusted, the PIN is asked whatever becomes of the cookie. */
+const isAskedAgain = async ({ situation, site, account, origin }: PersonStep): Promise<boolean> =>
+  situation.device.mayAdd && askedAgain(site.deps, account, origin)
+
 /** The PIN of a person whose password was proved, and the offer to add the device below it. */
 export const pinPage: StepPage<PersonStep> = {
-  show: (step, due, { errors, typed }) => {
+  show: async (step, due, { errors, typed }) => {
     if (step.account.pin !== null && isBlockedPin(step.account.pin)) {
-      return showPage('pin_blocked', { ...personOf(step), helpHref: HELP_PATH }, step.account)
+      const blocked = { ...personOf(step), reset: resetOffer(step), helpHref: HELP_PATH }
+      return showPage('pin_blocked', blocked, step.account)
     }
+    const reason = due.step === 'pin' ? due.reason : 'new_device'
     return showPage(
       'pin',
       {
@@ -51,9 +59,11 @@ export const pinPage: StepPage<PersonStep> = {
         ...personOf(step),
         shape: pinShape(step),
         device: offerOf(step, typed),
-        reason: due.step === 'pin' ? due.reason : 'new_device',
+        reason,
         applicationName: step.applicationName,
+        reset: resetOffer(step),
         cookieHelpHref: COOKIE_HELP_PATH,
+        askedAgain: reason === 'new_device' && (await isAskedAgain(step)),
         helpHref: HELP_PATH,
       },
       step.account,

@@ -2,10 +2,8 @@ import Router from '@koa/router'
 import type { Context, Middleware } from 'koa'
 import { AppError } from '../accounts/errors.ts'
 import { showAccount, submitAccount, toAccount } from './account.ts'
-import { showKeys } from './account_keys.ts'
 import { sendAsset } from './assets.ts'
 import {
-  beginApp,
   CANCEL_PATH,
   CONFIRM_PATH,
   cancelApp,
@@ -16,7 +14,6 @@ import { START_AGAIN } from './first_use.ts'
 import {
   ACCOUNT_RETURN_PATH,
   APP_PATH,
-  KEYS_PATH,
   PROOF_RETURN_PATH,
   returnProved,
   returnSignedIn,
@@ -26,6 +23,13 @@ import { showStep, startAgain, submitStep } from './interaction.ts'
 import { NOT_ME_DONE_PATH, NOT_ME_PATH, showNotMe, showNotMeDone, submitNotMe } from './not_me.ts'
 import { leave } from './other_account.ts'
 import { seeOther } from './page.ts'
+import {
+  beginPinReset,
+  leavePinReset,
+  submitPinResetCode,
+  submitResetPin,
+} from './pin_reset_forms.ts'
+import { PIN_RESET, PIN_RESET_BACK } from './pin_reset_offer.ts'
 import { PORTAL_RETURN_PATH, returnToPortal, showPortal } from './portal.ts'
 import type { Site } from './site.ts'
 import { OTHER_ACCOUNT, toStep } from './step.ts'
@@ -51,14 +55,32 @@ const ROUTES: readonly (readonly ['get' | 'post', string, Handler])[] = [
   ],
   [
     'post',
+    `/interaction/:uid/${PIN_RESET}`,
+    (ctx, site, { uid = '' }) => beginPinReset(ctx, site, uid),
+  ],
+  [
+    'post',
+    `/interaction/:uid/${PIN_RESET_BACK}`,
+    (ctx, site, { uid = '' }) => leavePinReset(ctx, site, uid),
+  ],
+  [
+    'post',
+    '/interaction/:uid/pin_reset_code',
+    (ctx, site, { uid = '' }) => submitPinResetCode(ctx, site, uid),
+  ],
+  [
+    'post',
+    '/interaction/:uid/pin_reset_define',
+    (ctx, site, { uid = '' }) => submitResetPin(ctx, site, uid),
+  ],
+  [
+    'post',
     '/interaction/:uid/:step',
     (ctx, site, { uid = '', step = '' }) => submitStep(ctx, site, uid, step),
   ],
   ['get', ACCOUNT_RETURN_PATH, returnSignedIn],
   ['get', PROOF_RETURN_PATH, returnProved],
-  ['get', KEYS_PATH, showKeys],
   ['get', APP_PATH, showEnrolment],
-  ['post', APP_PATH, beginApp],
   ['post', CONFIRM_PATH, confirmApp],
   ['post', CANCEL_PATH, cancelApp],
   ['get', `${APP_PATH}/:form`, (ctx) => seeOther(ctx, APP_PATH)],

@@ -45,8 +45,6 @@ export type KeptEnrolment =
       /** Why its last form was refused; sealed, as those of a sign-in are. */
       readonly refused?: string
     }
-  /** In service since a moment ago: to be told once. */
-  | { readonly step: 'enrolled' }
   | { readonly step: 'none' }
 
 /** What the pages of the account keep in the session from one request to the next. */

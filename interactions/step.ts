@@ -340,7 +340,7 @@ export const showAgain = (
 export const showStage = (
   step: Step,
   before: Interaction,
-  { stage, errors }: Omit<Staged, 'kind'>,
+  { stage, errors = [] }: Pick<Staged, 'stage'> & Partial<Pick<Staged, 'errors'>>,
 ): Promise<void> =>
   keepAndShow(step, before, {
     refused:

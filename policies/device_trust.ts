@@ -11,7 +11,7 @@ interface DeviceFacts {
 }
 
 /** The fixed end of a device (ms): counted from its addition, whatever its use. */
-const deviceEnd = (device: DeviceFacts, policy: Policy): number =>
+export const deviceEnd = (device: Pick<DeviceFacts, 'addedAt'>, policy: Policy): number =>
   device.addedAt + policy.devices.lifetime_days * DAY_MS
 
 /** What one browser is for one person, here and now. */

@@ -17,11 +17,20 @@ interface Read {
 /** One secret: found, or why not; nothing where the application names no other place for it. */
 type Found = { secret: string; variable?: string } | { setting: string; message: string }
 
+/** In the place of a secret that nobody asks for: the command line speaks to no application. */
+const NOT_READ = 'not-read-because-no-application-is-served-here'
+
 /**
  * Puts the secrets kept in files and variables into `client_secret`, where the schema checks
- * them like one written in the settings file. Works on unchecked settings.
+ * them like one written in the settings file. Works on unchecked settings. Where they are not
+ * `needed`, one that cannot be read is no fault.
  */
-export function readClientSecrets(draft: Draft, env: Environment, folder: string): Read {
+export function readClientSecrets(
+  draft: Draft,
+  env: Environment,
+  folder: string,
+  needed: boolean,
+): Read {
   const list = draft['applications']
   if (!Array.isArray(list)) return { draft, faults: [], variables: new Map() }
   const faults: Fault[] = []
@@ -29,6 +38,9 @@ export function readClientSecrets(draft: Draft, env: Environment, folder: string
   const applications = list.map((application: unknown, index) => {
     const found = isGroup(application) ? findSecret(application, env, folder) : undefined
     if (found === undefined) return application
+    if ('message' in found && !needed) {
+      return { ...(application as Draft), client_secret: NOT_READ }
+    }
     if ('message' in found) {
       faults.push({ path: ['applications', index, found.setting], message: found.message })
       return application

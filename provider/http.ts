@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Context, Middleware } from 'koa'
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider'
 import type { Logger } from 'pino'
+import { ACCOUNT_PAGES } from '../interactions/fresh_proof.ts'
 import { setOrigin } from '../interactions/origin.ts'
 import { routes } from '../interactions/routes.ts'
 import type { Site } from '../interactions/site.ts'
@@ -70,7 +71,7 @@ const wellKnown =
   (settings: Settings, clock: () => number): Middleware =>
   (ctx, next) => {
     if (ctx.path === '/.well-known/change-password') {
-      ctx.redirect('/help')
+      ctx.redirect(ACCOUNT_PAGES.password)
       return
     }
     if (ctx.path === '/.well-known/security.txt' && settings.security_contact !== undefined) {

@@ -329,14 +329,23 @@ export const processEnvironment = (): Environment => ({ ...process.env })
  * `VESTIBULE_*` variables override it, and checks everything. All problems are listed at once,
  * each with file and line or variable; no value is repeated in them.
  */
-export function loadSettings({ env, cwd }: { env: Environment; cwd: string }): LoadedSettings {
+export function loadSettings({
+  env,
+  cwd,
+  serving = true,
+}: {
+  env: Environment
+  cwd: string
+  /** False for the command line, which needs no secrets of applications. */
+  serving?: boolean
+}): LoadedSettings {
   const schema = describeSchema(settingsSchema)
   const file = readSettingsFile(env[CONFIG_VARIABLE] || undefined, cwd)
   const { given, keys, problems } = readVariables(env, schema)
   const folder = file.path === undefined ? cwd : dirname(file.path)
   const origins = new Map(given.map(({ path, variable }) => [path.join('.'), variable]))
   const merged = overlay(anchored(file.value, folder), given)
-  const { draft, faults, variables } = readClientSecrets(merged, env, folder)
+  const { draft, faults, variables } = readClientSecrets(merged, env, folder, serving)
 
   const parsed = settingsSchema.safeParse(draft)
   const all = [...faults, ...faultsOf(parsed.error?.issues ?? [], schema, draft)]

@@ -8,6 +8,7 @@ import { createHashQueue } from '../accounts/hash_queue.ts'
 import { createHasher, type MeasuredHasher } from '../accounts/hasher.ts'
 import { writeDownDeadlines } from '../accounts/key_deadlines.ts'
 import type { Clock, Deps, Random } from '../accounts/ports.ts'
+import { sealRenewal } from '../accounts/renew_seals.ts'
 import { createSealer } from '../accounts/seal.ts'
 import { type OpenedStore, openStore } from '../adapters/open.ts'
 import type { Site } from '../interactions/site.ts'
@@ -16,6 +17,7 @@ import { createRenderer } from '../views/render.ts'
 import { PORTAL_CLIENT_ID, rulesOfApplications, tilesOf } from './clients.ts'
 import { configurationOf } from './configuration.ts'
 import { createDecide } from './decide.ts'
+import { startDelivering } from './delivering.ts'
 import { createFlow, sessionSeconds } from './flow.ts'
 import { pinHost, useMiddleware } from './http.ts'
 import { dropInteractionCookies } from './interaction_cookie.ts'
@@ -44,6 +46,8 @@ import type { Settings } from './settings.ts'
 export interface Overrides {
   readonly clock?: Clock
   readonly log?: Logger
+  /** Whether what is queued is sent from here too; default true. */
+  readonly delivers?: boolean
 }
 
 export const systemRandom: Random = {
@@ -238,25 +242,30 @@ export const startGateway = async (
     await core.close()
     throw error
   })
+  const renewSeals = sealRenewal(core.deps)
   const purge = repeat(PURGE_PAUSE_MS, async () => {
     try {
       await core.opened.purge(core.deps.clock())
       await purgeDevices(core.deps)
       await writeDownDeadlines(core.deps)
+      await renewSeals()
     } catch (error) {
       log[stopping ? 'debug' : 'error']({ err: error }, 'purge failed')
     }
   })
+  const tellLogout = createTellLogout(provider, core.deps, log)
+  const delivering =
+    overrides.delivers === false ? null : startDelivering(settings, core.deps, log, tellLogout)
   log.info({ issuer: settings.issuer, host: address.address, port: address.port }, 'ready')
   return {
     core,
     server,
     address,
-    tellLogout: createTellLogout(provider, core.deps, log),
+    tellLogout,
     stop: async () => {
       stopping = true
       purge.stop()
-      await closeServer(server)
+      await Promise.all([closeServer(server), delivering?.stop()])
       await core.close()
     },
   }

@@ -19,6 +19,10 @@ const ONLY_WORDS = new RegExp(
     '^error_(?!bad_request|cookies)',
     '^unmet_(?!no_pin)',
     '^every_error',
+    '^account_done_(?!pin_defined)',
+    '^account_protection_imposed',
+    '^(?!account_protection)\\w+_kept$',
+    '^pin_reset_refused_(?!no_address)',
     '_(all|unnamed|required|replace|none)$',
     '^(define_pin|logged_out|otp)_application',
     '_(guessable|several_keys|later|empty)$(?<!^login_empty)',
@@ -76,9 +80,10 @@ function poison(value: unknown, attack: string, key = ''): unknown {
       Object.entries(value).map(([name, item]) => [name, poison(item, attack, name)]),
     )
   }
-  const chosen = /^(code|reason|protection|field|at|choices?|source|state|\w+(At|By|Until))$/.test(
-    key,
-  )
+  const chosen =
+    /^(code|reason|protection|field|at|choices?|source|state|mode|act|section|name_|done|current|pin|locale|\w+(At|By|Until))$/.test(
+      key,
+    )
   return typeof value === 'string' && !chosen ? attack : value
 }
 

@@ -38,6 +38,17 @@ variables give them. They have no place in the settings file, which is copied an
 Keep them as long as the database: the gateway refuses to start with others.
 `
 
+const KEYS_ROTATION = `**Rotating \`VESTIBULE_SEALING_KEY\`** (or \`sealing\` in \`keys.json\`): put a new key under an id of its
+own in front of the old one, \`k2:NEW,k1:OLD\`, and start the gateway again. What is sealed from then
+on is sealed under \`k2\`. The gateway seals the seeds of all OTP keys anew, whatever their state,
+beginning a minute after its start; a key that is used before is done at that moment. Seeds that do
+not open are named in the log. Mails that wait to be sent, and the links in them, need the old key
+for another week. Where several processes share a database, first start each with
+\`k1:OLD,k2:NEW\`, so that all can read what any of them seals; do the same with the command line.
+The gateway refuses to start where an id is missing that the database has known: the old key stays
+named, though nothing is sealed under it any more. Backups of the database from before need it.
+`
+
 const cell = (text: string): string => text.replaceAll('|', '\\|')
 
 const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
@@ -106,6 +117,7 @@ export function settingsDoc(): string {
     `${table(HEAD_OF_APPLICATIONS, rowsOf(applications?.items ?? {}, '', false))}\n`,
     `Claims that each scope carries:\n\n${table(['scope', 'claims'], scopes)}\n`,
     `${KEYS_INTRODUCTION}\n${table(['variable', 'meaning'], keys)}\n`,
+    KEYS_ROTATION,
   ].join('\n')
 }
 

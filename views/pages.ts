@@ -243,6 +243,7 @@ export const NOTICE_CODES = [
   'protection_chosen', // at the first connection: something else than a PIN
   // Of an OTP key; its number is the parameter `key`.
   'key_assigned',
+  'key_lent',
   'key_in_service',
   'key_activation_closed', // too many wrong tries, or its deadline has passed
   'key_activation_reopened',
@@ -381,7 +382,8 @@ export interface Pages {
       /** Offered by the policy, strongest first; one alone is imposed. */
       choices: readonly ('pin' | 'notification' | 'none')[]
       pin: 'none' | 'in_use' | 'generated' | 'blocked'
-      pinHref: string
+      /** None where the policy has no PIN, or it is blocked and nothing stands in for it. */
+      pinHref?: string | undefined
     }
   /** `<main data-step="account_pin">`: fields `current_pin` (where one is in use), `new_pin`, `confirm_pin`. */
   account_pin: AccountFrame &

@@ -83,11 +83,16 @@ const NAMED_WHEN_EMPTY: readonly string[] = [
   'confirm_password',
   'passcode',
   'code',
+  'current_pin',
+  'current_password',
+  'email',
 ]
 
 /** The same field under another label has other words, for a page. */
 const NAMED_ON_PAGE: Readonly<Partial<Record<PageName, Readonly<Record<string, string>>>>> = {
   first_use_password: { password: 'password_alone' },
+  account_address: { code: 'code_mailed' },
+  pin_reset_code: { code: 'code_mailed' },
 }
 
 /** Errors that say more when this parameter is given: the text is then `<code>_<parameter>`. */
@@ -144,7 +149,8 @@ function compileTemplates(assets: Assets): Map<PageName, nunjucks.Template> {
   )
   environment.addGlobal('asset', assets.urlOf)
   // Shared ones first: nunjucks keeps what it has compiled, so that no page loads them later.
-  for (const shared of ['parts.njk', 'layout.njk']) environment.getTemplate(shared, true)
+  for (const shared of ['parts.njk', 'layout.njk', 'account.njk'])
+    environment.getTemplate(shared, true)
   const pages = Object.keys(STEPS) as PageName[]
   return new Map(pages.map((page) => [page, environment.getTemplate(`${page}.njk`, true)]))
 }

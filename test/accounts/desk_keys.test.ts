@@ -150,7 +150,7 @@ describe('an administrator who gives a key to somebody', () => {
       ok: true,
       key: { firstUseBy: office.now() + DAY_MS, loanUntil: office.now() + DAY_MS },
     })
-    expect(await told()).toEqual([['key_assigned', 'K1']])
+    expect(await told()).toEqual([['key_lent', 'K1']])
     office.later(DAY_MS)
     const { sub: zoe } = await office.person('zoe')
     expect(await assignKey(deps, 'K1', zoe, BY)).toMatchObject({ ok: true })
@@ -194,7 +194,9 @@ describe('an administrator who is told that a key is lost', () => {
 
   it('does so for a blocked key, and for one whose PIN was reset after it had been in use', async () => {
     await blocked()
+    office.later(MINUTE_MS)
     await resetKeyPin(deps, 'K1', BY)
+    office.later(MINUTE_MS)
     expect(await reportKeyLost(deps, endEverything, 'K1', BY)).toMatchObject({ ok: true })
     await addKey('K2')
     await inService('K2')

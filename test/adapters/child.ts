@@ -4,7 +4,7 @@
  */
 import { once } from 'node:events'
 import { openStore } from '../../adapters/open.ts'
-import { claimOf, record } from './record.ts'
+import { claimOf, NOW, record } from './record.ts'
 
 const [folder = '', act = '', count = '0'] = process.argv.slice(2)
 const opened = await openStore({ dataFolder: folder, clock: Date.now })
@@ -20,6 +20,10 @@ const ACTS: Record<string, (index: number) => Promise<unknown>> = {
   claim: async (index) => {
     const claimed = await opened.store.otpKeys.claim(claimOf({ step: index }), Date.now())
     return claimed ? `claimed ${index}` : 'refused'
+  },
+  take: async () => {
+    const [item] = await opened.store.outbox.take(NOW, 60_000, 1)
+    return item?.id ?? 'nothing'
   },
   op: (index) => opened.op.Adapter('AccessToken').upsert(`child-${index}`, { accountId: 'a' }, 60),
 }

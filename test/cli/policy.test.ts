@@ -103,9 +103,9 @@ describe('vestibule policy', () => {
     expect(checked.stdout).toContain('has no OTP key cannot sign in (staff, student)\n')
   })
 
-  it('says in an exported file which rules have no effect yet', async () => {
+  it('says in an exported file what a rule needs besides', async () => {
     const { stdout } = await office.vestibule('policy', 'export')
-    expect(stdout).toMatch(/# .*mailed code.*No effect yet\.\n +self_service_reset:/)
+    expect(stdout).toMatch(/# .*mailed code.*smtp_url\.\n +self_service_reset:/)
   })
 
   const WRONG = `policies:

@@ -482,7 +482,7 @@ describe('somebody who merely knows an identifier', () => {
     const refused = await reasons(person.sub, 'login_refused')
     expect(refused).toHaveLength(1_000)
     // The holder, on another browser of the network that they have used.
-    school.later(2 * MINUTE_MS)
+    key.wait()
     const again = school.browser({ address: '192.0.2.78' })
     expect(await signsIn('is.attacked', key.passcode(), again)).toBe(true)
   })

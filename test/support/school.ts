@@ -11,7 +11,7 @@ import { pinOwner } from '../../accounts/verify_pin.ts'
 import { DEFAULT_POLICIES, type PolicySet, policySchema } from '../../policies/policy.ts'
 import type { UserType } from '../../policies/user_type.ts'
 import { loadSettings, type Settings } from '../../provider/settings.ts'
-import { type Gateway, startGateway } from '../../provider/wire.ts'
+import { type Gateway, type Overrides, startGateway } from '../../provider/wire.ts'
 import { type Browser, type BrowserOptions, createBrowser } from './browser.ts'
 import { type RelyingParty, registerRelyingParty } from './relying_party.ts'
 
@@ -51,7 +51,7 @@ export interface PersonWishes extends Person {
   pinOrigin: 'chosen' | 'generated'
   protection: 'pin' | 'notification' | 'none'
   mustChange: boolean
-  voidedAt: null,
+  voidedAt: null
   passwordOrigin: 'personal' | 'initial' | 'temporary'
 }
 
@@ -138,7 +138,7 @@ const PORTS_TRIED = 10
 const openOnFreePort = async (
   folder: string,
   more: Record<string, unknown>,
-  overrides: { log: Logger; clock: () => number },
+  overrides: Overrides,
 ) => {
   for (let tried = 1; ; tried += 1) {
     const address = `http://127.0.0.1:${await freePort()}`
@@ -155,14 +155,16 @@ const openOnFreePort = async (
 
 /**
  * A gateway on a free port, with its own data folder and a clock that only the test moves.
- * `realClock` for real browsers: they judge the end of cookies by their own.
+ * `realClock` for real browsers: they judge the end of cookies by their own. Unless it `delivers`,
+ * mails and logout calls stay in the outbox, for the test to look at.
  */
 export const startSchool = async (
   more: Record<string, unknown> = {},
   {
     realClock = false,
+    delivers = false,
     log = pino({ level: process.env['VESTIBULE_TEST_LOG'] ?? 'silent' }),
-  }: { realClock?: boolean; log?: Logger } = {},
+  }: { realClock?: boolean; delivers?: boolean; log?: Logger } = {},
 ): Promise<School> => {
   if (!realClock) {
     vi.useFakeTimers({ toFake: ['Date'] })
@@ -170,7 +172,7 @@ export const startSchool = async (
   }
   const folder = mkdtempSync(join(tmpdir(), 'vestibule-'))
   const clock = () => Date.now()
-  const opened = await openOnFreePort(folder, more, { log, clock })
+  const opened = await openOnFreePort(folder, more, { log, clock, delivers })
   const { address, settings } = opened
   const { issuer } = settings
   let gateway = opened.gateway
@@ -247,7 +249,7 @@ export const startSchool = async (
     },
     restart: async () => {
       await gateway.stop()
-      gateway = await startGateway(settings, { log, clock })
+      gateway = await startGateway(settings, { log, clock, delivers })
     },
     stop: async () => {
       await gateway.stop()

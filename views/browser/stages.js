@@ -1,6 +1,7 @@
 /**
- * A new PIN in two short steps on one page: type it, validate, type it again, validate. The server
- * checks everything again; without this script both fields are simply there.
+ * A new PIN in short steps on one page: the one in use where it is asked, then the new one, then
+ * the new one again, each validated. The server checks everything again; without this script the
+ * fields are simply there.
  */
 const entry = document.querySelector('[data-stages]')
 const form = entry?.closest('form')
@@ -12,44 +13,65 @@ if (entry instanceof HTMLElement && form) start(entry, form)
  */
 function start(root, owner) {
   const stages = [...root.querySelectorAll('[data-stage]')].filter((s) => s instanceof HTMLElement)
-  const [pin, confirmation] = stages.map((stage) => stage.querySelector('input'))
+  const fields = stages.flatMap((stage) => stage.querySelector('input') ?? [])
+  const [pin, confirmation] = fields.slice(-2)
   const restart = owner.querySelector('[data-restart]')
   if (!pin || !confirmation || !(restart instanceof HTMLElement)) return
+  const last = fields.length - 1
+  const choosing = last - 1
   let step = 0
 
   /** @param {number} next */
   const show = (next) => {
     step = next
     for (const [index, stage] of stages.entries()) stage.hidden = index !== step
-    restart.hidden = step === 0
+    restart.hidden = step !== last
   }
-  /** @param {string} said */
-  const again = (said) => {
-    pin.value = ''
-    confirmation.value = ''
-    show(0)
-    say(pin, said)
-    focus(pin)
+  /**
+   * Back to a step, with nothing left of what was typed from there on.
+   * @param {number} from
+   * @param {string} said
+   */
+  const again = (from, said) => {
+    for (const field of fields.slice(from)) field.value = ''
+    show(from)
+    const field = fields[from] ?? pin
+    say(field, said)
+    focus(field)
   }
   const problem = () => {
-    if (step === 1) return confirmation.value === pin.value ? '' : root.dataset['mismatch']
-    return pin.value.length < pin.minLength ? root.dataset['format'] : ''
+    if (step === last) return confirmation.value === pin.value ? '' : root.dataset['mismatch']
+    const field = fields[step] ?? pin
+    if (field.value.length >= field.minLength) return ''
+    return stages[step]?.dataset['format'] ?? root.dataset['format']
   }
   /** @param {Event} event */
   const submit = (event) => {
     if (choosesNoPin(owner)) return
     const found = problem()
-    if (step === 1 && !found) return
+    if (step === last && !found) return
     event.preventDefault()
-    if (found) return again(found)
-    say(pin, '')
-    show(1)
-    focus(confirmation)
+    if (found) return again(Math.min(step, choosing), found)
+    say(fields[step] ?? pin, '')
+    show(step + 1)
+    focus(fields[step] ?? pin)
   }
 
   show(0)
-  restart.addEventListener('click', () => again(''))
+  restart.addEventListener('click', () => again(choosing, ''))
   owner.addEventListener('submit', submit)
+  // What was wrong may concern a step that is not shown yet: the way there begins with the first.
+  document.querySelector('.notice-error')?.addEventListener('click', (event) => {
+    const link = event.target instanceof HTMLAnchorElement ? event.target : null
+    if (!fields.some((field) => link?.hash === `#${field.id}` && !shown(field))) return
+    event.preventDefault()
+    focus(fields[step] ?? pin)
+  })
+}
+
+/** @param {HTMLElement} field */
+function shown(field) {
+  return field.offsetParent !== null
 }
 
 /** @param {HTMLFormElement} owner */

@@ -1,0 +1,120 @@
+import { z } from 'zod'
+import {
+  ADDRESS_LENGTH_MAX,
+  confirmAddress,
+  type PendingAddress,
+  removeAddress,
+  requestAddress,
+} from '../accounts/mail_address.ts'
+import { AppError } from '../accounts/errors.ts'
+import { MAILED_CODE_MINUTES } from '../accounts/mailed_code.ts'
+import {
+  type AccountPage,
+  buttonOf,
+  done,
+  formOn,
+  type Outcome,
+  refuse,
+  sendAccountPage,
+  type Visit,
+} from './account_page.ts'
+import { type Fields, missingFields } from './form.ts'
+import type { KeptForAccount } from './site.ts'
+
+/** One address as mail servers take it: no names, quotes or comments, nothing that ends a line. */
+const addressSchema = z.string().trim().max(ADDRESS_LENGTH_MAX).pipe(z.email())
+
+/** The address that a code was mailed to in this session, while that code may still be good. */
+const pendingIn = ({ site, session, sessionUid }: Visit): PendingAddress | null => {
+  const { address } = site.keptForAccount(session)
+  return address === undefined || address.untilMs <= site.deps.clock()
+    ? null
+    : (JSON.parse(site.seal.open(address.sealed, sessionUid)) as PendingAddress)
+}
+
+const keep = (
+  { site, sessionUid, account }: Visit,
+  address: KeptForAccount['address'] | null,
+): Promise<void> =>
+  site.keepForAccount(sessionUid, account.sub, ({ address: _before, ...kept }) => ({
+    ...kept,
+    ...(address == null ? {} : { address }),
+  }))
+
+const request = async (visit: Visit, typed: string): Promise<Outcome> => {
+  const { site, account, sessionUid } = visit
+  const absent = missingFields({ email: typed })
+  const parsed = addressSchema.safeParse(typed)
+  if (absent.length > 0 || !parsed.success) {
+    return refuse(absent.length > 0 ? absent : [{ field: 'email', code: 'address_invalid' }], {
+      email: typed,
+    })
+  }
+  const email = parsed.data
+  const pending = await requestAddress(site.deps, account, email, sessionUid)
+  if (pending === null) {
+    return refuse([{ field: 'email', code: 'mails_too_many' }], { email })
+  }
+  await keep(visit, {
+    sealed: site.seal.seal(JSON.stringify(pending), sessionUid),
+    untilMs: site.deps.clock() + MAILED_CODE_MINUTES * 60_000,
+  })
+  return done('address')
+}
+
+const confirm = async (visit: Visit, typed: string): Promise<Outcome> => {
+  const { site, account, sessionUid, origin } = visit
+  const code = typed.replaceAll(/\s/g, '')
+  const pending = pendingIn(visit)
+  if (pending === null) {
+    // Too old: the page asks for the address again.
+    return refuse([{ code: 'mailed_code_refused' }])
+  }
+  const absent = missingFields({ code })
+  if (absent.length > 0) {
+    return refuse(absent)
+  }
+  const sent = { typed: code, boundTo: sessionUid }
+  if (!(await confirmAddress(site.deps, account, pending, sent, origin))) {
+    return refuse([{ field: 'code', code: 'mailed_code_refused' }])
+  }
+  await keep(visit, null)
+  return done('address', 'address_changed')
+}
+
+/** Both forms of the page come here: the address to mail a code to, or the code. */
+const change = async (visit: Visit, fields: Fields): Promise<Outcome> => {
+  if (!visit.site.deps.mails) {
+    throw new AppError('not_found', 'mail cannot be sent here')
+  }
+  return fields.ticked('code')
+    ? confirm(visit, fields.text('code'))
+    : request(visit, fields.text('email'))
+}
+
+/** Where mail about the account goes. */
+export const addressPage: AccountPage = {
+  section: 'address',
+
+  show: (visit, frame, { errors, typed }) => {
+    const { account, site } = visit
+    sendAccountPage(visit, 'account_address', {
+      ...frame,
+      ...formOn(visit, 'change', errors),
+      imported: account.email ?? undefined,
+      verified: account.verifiedEmail ?? undefined,
+      pending: pendingIn(visit)?.email,
+      email: typed['email'],
+      remove: account.verifiedEmail === null ? undefined : buttonOf(visit, 'address', 'remove'),
+      mails: site.deps.mails,
+    })
+  },
+
+  forms: {
+    change,
+    remove: async ({ site, account, origin }) => {
+      await removeAddress(site.deps, account, origin)
+      return done('address', 'address_removed')
+    },
+  },
+}

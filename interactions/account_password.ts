@@ -1,0 +1,95 @@
+import { changeOwnPassword, type ChangeOwnPasswordResult } from '../accounts/change_own_password.ts'
+import { FRESH_PROOF_SECONDS, strongestUsable } from '../policies/fresh_proof.ts'
+import { proofsNotBefore } from '../policies/next_step.ts'
+import type { FormError } from '../views/pages.ts'
+import {
+  type AccountPage,
+  done,
+  formOn,
+  type Outcome,
+  refuse,
+  sendAccountPage,
+  type Visit,
+} from './account_page.ts'
+import { newPasswordError } from './change_password.ts'
+import { type Fields, missingFields } from './form.ts'
+
+/** The proof that comes before the change is a passcode: forgotten or not, the password is not asked. */
+const asksPasscode = ({ policy, situation: { account } }: Visit): boolean =>
+  account !== null && strongestUsable(policy, account) === 'otp'
+
+/** A passcode was given, a moment ago, and its key is in service still. */
+const passcodeStandsIn = (visit: Visit): boolean => {
+  const { proofs, nowMs } = visit.situation
+  const notBefore = Math.max(
+    nowMs - FRESH_PROOF_SECONDS * 1000,
+    proofsNotBefore(visit.situation),
+  )
+  return asksPasscode(visit) && (proofs.passcode ?? 0) >= notBefore
+}
+
+type Refusal = Extract<ChangeOwnPasswordResult, { ok: false }>['refusals'][number]
+
+const errorOf = (refusal: Refusal): FormError =>
+  refusal.reason === 'wrong_current'
+    ? { field: 'current_password', code: 'password_refused' }
+    : newPasswordError(refusal)
+
+const change = async (visit: Visit, fields: Fields): Promise<Outcome> => {
+  const { site, account, policy, sessionUid, origin } = visit
+  const { sub } = account
+  const current = passcodeStandsIn(visit) ? null : fields.text('current_password')
+  const password = fields.text('new_password')
+  const confirmation = fields.text('confirm_password')
+  const [endSessions, forgetDevices] = ['end_sessions', 'forget_devices'].map(fields.ticked)
+  const ticks = {
+    ...(endSessions ? { end_sessions: 'yes' } : {}),
+    ...(forgetDevices ? { forget_devices: 'yes' } : {}),
+  }
+  const absent = missingFields({
+    ...(current === null ? {} : { current_password: current }),
+    new_password: password,
+    confirm_password: confirmation,
+  })
+  if (absent.length > 0) {
+    return refuse(absent, ticks)
+  }
+  const result = await changeOwnPassword(
+    site.deps,
+    account,
+    policy,
+    { current, password, confirmation },
+    {
+      endOthers: endSessions ? () => site.endOtherSessions(sub, sessionUid) : null,
+      forgetOthers: forgetDevices === true,
+    },
+    origin,
+  )
+  if (!result.ok) {
+    return refuse(result.refusals.map(errorOf), ticks)
+  }
+  // This session goes on: it has proved the password that now is.
+  await site.keep(sessionUid, sub, { change_password: { sub, atMs: site.deps.clock() } })
+  return done('password', 'password_changed')
+}
+
+/** The change of one's password. Sessions and devices stay unless their owner ticks otherwise. */
+export const passwordPage: AccountPage = {
+  section: 'password',
+
+  show: (visit, frame, { errors, typed }) => {
+    const { account, policy } = visit
+    sendAccountPage(visit, 'account_password', {
+      ...frame,
+      ...formOn(visit, 'change', errors),
+      hasPassword: account.password !== null,
+      stoodIn: asksPasscode(visit),
+      identifier: account.identifier,
+      minLength: policy.passwords.min_length,
+      endSessions: typed['end_sessions'] !== undefined,
+      forgetDevices: typed['forget_devices'] !== undefined,
+    })
+  },
+
+  forms: { change },
+}

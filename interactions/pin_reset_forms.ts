@@ -1,0 +1,97 @@
+import type { Context } from 'koa'
+import { type PinResetRequest, requestPinReset } from '../accounts/pin_reset.ts'
+import { assertOurForm } from './csrf.ts'
+import { readForm } from './form.ts'
+import { inTurn } from './in_turn.ts'
+import { submitStep } from './interaction.ts'
+import { pinResetStage } from './pin_reset.ts'
+import { PIN_RESET, PIN_RESET_BACK } from './pin_reset_offer.ts'
+import type { Site } from './site.ts'
+import {
+  type Interaction,
+  loadInteraction,
+  loadStep,
+  type PersonStep,
+  type PinResetStage,
+  showStage,
+  stageOf,
+  toStep,
+} from './step.ts'
+
+const stageNow = (site: Site, details: Interaction): PinResetStage | null => {
+  const stage = stageOf(site, details)
+  return stage?.kind === 'pin_reset' ? stage : null
+}
+
+/** The person before their PIN; null where something else is due by now. */
+const atThePin = async (
+  ctx: Context,
+  site: Site,
+  details: Interaction,
+): Promise<PersonStep | null> => {
+  if (details.prompt.name !== 'pin') {
+    return null
+  }
+  const { person, due } = await loadStep(ctx, site, details, PIN_RESET)
+  return due.step === 'pin' ? person : null
+}
+
+/** Null: it is not allowed, and the page of the PIN does not offer it. */
+const stageAfter = (
+  request: PinResetRequest,
+  before: PinResetStage | null,
+): PinResetStage | null => {
+  const begun = { kind: 'pin_reset', proved: false } as const
+  if (request.ok) {
+    return { ...begun, codeId: request.codeId, refused: null }
+  }
+  return request.reason === 'not_allowed'
+    ? null
+    : { ...begun, codeId: before?.codeId ?? null, refused: request.reason }
+}
+
+/** `POST /interaction/:uid/pin_reset`: mails a code, or one more. */
+export const beginPinReset = async (ctx: Context, site: Site, uid: string): Promise<void> => {
+  const fields = await readForm(ctx)
+  await inTurn(uid, async () => {
+    const details = await loadInteraction(ctx, site, uid)
+    assertOurForm(ctx, site, uid, PIN_RESET, fields.text('csrf'))
+    const before = stageNow(site, details)
+    const step = await atThePin(ctx, site, details)
+    if (step === null || before?.proved === true) {
+      return toStep(ctx, uid)
+    }
+    const { deps } = site
+    const request = await requestPinReset(deps, step.account, step.policy, uid, step.origin)
+    const stage = stageAfter(request, before)
+    await (stage === null ? toStep(ctx, uid) : showStage(step, details, { stage }))
+  })
+}
+
+/** `POST /interaction/:uid/pin_reset_back`: back to the PIN. */
+export const leavePinReset = async (ctx: Context, site: Site, uid: string): Promise<void> => {
+  const fields = await readForm(ctx)
+  await inTurn(uid, async () => {
+    const details = await loadInteraction(ctx, site, uid)
+    assertOurForm(ctx, site, uid, PIN_RESET_BACK, fields.text('csrf'))
+    const step = await atThePin(ctx, site, details)
+    await (step === null ? toStep(ctx, uid) : showStage(step, details, { stage: null }))
+  })
+}
+
+/**
+ * `POST /interaction/:uid/pin_reset_…`: the form of one stage. One that was sent twice, or from a
+ * second tab that is behind, leads to where the reset has come.
+ */
+const submitStage =
+  (name: ReturnType<typeof pinResetStage>) =>
+  (ctx: Context, site: Site, uid: string): Promise<void> =>
+    inTurn(uid, async () => {
+      const stage = stageNow(site, await loadInteraction(ctx, site, uid))
+      await (stage !== null && pinResetStage(stage) === name
+        ? submitStep(ctx, site, uid, name)
+        : toStep(ctx, uid))
+    })
+
+export const submitPinResetCode = submitStage('pin_reset_code')
+export const submitResetPin = submitStage('pin_reset_define')

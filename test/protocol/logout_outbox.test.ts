@@ -1,0 +1,467 @@
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { promisify } from 'node:util'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { disable, resetPin } from '../../accounts/administer.ts'
+import { type LogoutCall, openLogoutCall, queueLogout } from '../../accounts/outbox.ts'
+import type { OpStore } from '../../adapters/oidc_sqlite.ts'
+import { DATABASE_FILE } from '../../adapters/open.ts'
+import { createSessionEnds } from '../../provider/logout_calls.ts'
+import { createSessionsOf } from '../../provider/open_sessions.ts'
+import type { Browser } from '../support/browser.ts'
+import { type LogoutReceiver, openLogoutReceiver } from '../support/logout_receiver.ts'
+import type { RelyingParty, Tokens } from '../support/relying_party.ts'
+import {
+  HOUR_MS,
+  MONDAY_MORNING,
+  PASSWORD,
+  PIN,
+  type School,
+  startSchool,
+} from '../support/school.ts'
+import { answer, application, signIn, silently } from './steps.ts'
+
+const FIREFOX = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0'
+
+const told = (receiver: LogoutReceiver) => ({
+  backchannel_logout_uri: receiver.uri,
+  backchannel_logout_session_required: true,
+})
+
+interface Place {
+  readonly school: School
+  readonly ent: RelyingParty
+  readonly receiver: LogoutReceiver
+}
+
+/** A school whose ENT listens, whose "notes" do not, and whatever a test adds. */
+const place = async (
+  { more = [], uri }: { more?: object[]; uri?: string } = {},
+  options: Parameters<typeof startSchool>[1] = {},
+): Promise<Place> => {
+  const receiver = await openLogoutReceiver()
+  const ent = application('ent', {
+    ...told(receiver),
+    ...(uri === undefined ? {} : { backchannel_logout_uri: uri }),
+  })
+  const school = await startSchool({ applications: [ent, application('notes'), ...more] }, options)
+  onTestFinished(() => school.stop())
+  return { school, ent: await school.application(), receiver }
+}
+
+interface SignedIn {
+  readonly browser: Browser
+  readonly tokens: Tokens
+  readonly sid: unknown
+  readonly uid: string
+}
+
+const uidsOf = async ({ gateway }: School, sub: string): Promise<string[]> =>
+  (await gateway.core.opened.op.listSessions(sub)).flatMap(({ uid }) => uid ?? [])
+
+/** Signs in with a browser of its own. */
+const open = async (
+  { school, ent }: Place,
+  { sub, identifier }: { sub: string; identifier: string },
+  options: Parameters<School['browser']>[0] = {},
+): Promise<SignedIn> => {
+  const before = await uidsOf(school, sub)
+  const browser = school.browser(options)
+  const tokens = await signIn(ent, browser, identifier)
+  const [uid = ''] = (await uidsOf(school, sub)).filter((one) => !before.includes(one))
+  return { browser, tokens, sid: tokens.claims['sid'], uid }
+}
+
+const refreshes = (party: RelyingParty, tokens: Tokens): Promise<string> =>
+  party.refresh(tokens).then(
+    () => 'refreshed',
+    (error: { error?: string }) => error.error ?? 'failed',
+  )
+
+interface Waiting {
+  readonly attempts: number
+  readonly due_at: number
+}
+
+/** What the outbox still holds, read beside the gateway. */
+const waiting = ({ dataFolder }: School): Waiting[] => {
+  const database = new DatabaseSync(join(dataFolder, DATABASE_FILE), { readOnly: true })
+  try {
+    const rows = database.prepare('SELECT attempts, due_at FROM outbox').all()
+    return rows as unknown as Waiting[]
+  } finally {
+    database.close()
+  }
+}
+
+const RETRY_MS = HOUR_MS
+
+/** Sends what is due, once. */
+const send = async ({ gateway }: School): Promise<void> => {
+  const { deps } = gateway.core
+  const { outbox } = deps.store
+  for (const item of await outbox.take(Date.now(), 60_000, 50)) {
+    try {
+      await gateway.tellLogout(openLogoutCall(deps, item))
+      await outbox.remove(item.id)
+    } catch {
+      await outbox.postpone(item.id, Date.now() + RETRY_MS)
+    }
+  }
+}
+
+/** Everything that was to be told is told. */
+const settled = async (school: School): Promise<void> => {
+  await send(school)
+  await vi.waitFor(() => expect(waiting(school)).toEqual([]))
+}
+
+const audited = async ({ gateway }: School, act: string, sub: string) =>
+  gateway.core.deps.store.audit.list({ act, sub }, 10)
+
+const sids = ({ received }: LogoutReceiver): unknown[] => received.map(({ sid }) => sid)
+
+describe('an application is told when the school ends somebody’s sessions', () => {
+  it('by the command line, beside the running gateway', async () => {
+    const here = await place({}, { realClock: true })
+    const { school, receiver } = here
+    const zoe = await school.person({ protection: 'none' })
+    const { sid, tokens } = await open(here, zoe)
+    await promisify(execFile)(
+      process.execPath,
+      [join(import.meta.dirname, '../../cli/main.ts'), 'people', 'disable', zoe.identifier],
+      {
+        cwd: join(school.dataFolder, '..'),
+        env: { ...process.env, VESTIBULE_CONFIG: join(school.dataFolder, '..', 'vestibule.yaml') },
+      },
+    )
+    await settled(school)
+    expect(receiver.received).toMatchObject([{ sub: zoe.sub, sid, aud: 'ent' }])
+    expect(await refreshes(here.ent, tokens)).toBe('invalid_grant')
+    expect(await audited(school, 'back_channel_told', zoe.sub)).toMatchObject([
+      { actor: null, outcome: 'done', detail: { application: 'ent' } },
+    ])
+  })
+
+  it('once for each session, and nobody else’s', async () => {
+    const here = await place()
+    const { school, receiver } = here
+    const zoe = await school.person({ protection: 'none' })
+    const noe = await school.person({ protection: 'none' })
+    const sessions = [await open(here, zoe), await open(here, zoe)]
+    const other = await open(here, noe)
+    const { deps, endEverything } = school.gateway.core
+    await disable(deps, endEverything, zoe.sub, 'test')
+    await settled(school)
+    await disable(deps, endEverything, zoe.sub, 'test')
+    await settled(school)
+    expect(sids(receiver).sort()).toEqual(sessions.map(({ sid }) => sid).sort())
+    expect(await silently(here.ent, other.browser)).toBeNull()
+  })
+
+  it('when a PIN is reset', async () => {
+    const here = await place()
+    const { school, receiver } = here
+    const zoe = await school.person({ pin: PIN })
+    const { sid } = await open(here, zoe)
+    const { deps, endEverything } = school.gateway.core
+    expect(await resetPin(deps, endEverything, zoe.sub, 'test')).toMatchObject({ ok: true })
+    await settled(school)
+    expect(sids(receiver)).toEqual([sid])
+  })
+
+  it('under the name it knows the person by, and no other application is called', async () => {
+    const canteen = await openLogoutReceiver()
+    const library = await openLogoutReceiver()
+    const here = await place({
+      more: [
+        application('canteen', { ...told(canteen), subject_type: 'pairwise' }),
+        application('library', told(library)),
+      ],
+    })
+    const { school, receiver } = here
+    const zoe = await school.person({ protection: 'none' })
+    const { browser } = await open(here, zoe)
+    const known: Tokens[] = []
+    for (const clientId of ['canteen', 'notes']) {
+      const party = await school.application(clientId)
+      await party.start(browser)
+      known.push(await party.finish(browser))
+    }
+    const { deps, endEverything } = school.gateway.core
+    await disable(deps, endEverything, zoe.sub, 'test')
+    await settled(school)
+    const [{ sub, sid } = { sub: '' }] = known.map(({ claims }) => claims)
+    expect(sub).not.toBe(zoe.sub)
+    expect(canteen.received).toMatchObject([{ sub, sid, aud: 'canteen' }])
+    expect(receiver.received).toMatchObject([{ sub: zoe.sub, aud: 'ent' }])
+    expect(library.received).toEqual([])
+  })
+
+  it('without a session where it did not ask for one', async () => {
+    const here = await place({ more: [] })
+    const plain = await openLogoutReceiver()
+    const again = await place({
+      more: [application('plain', { backchannel_logout_uri: plain.uri })],
+    })
+    expect(here.receiver.received).toEqual([])
+    const zoe = await again.school.person({ protection: 'none' })
+    const { browser } = await open(again, zoe)
+    const party = await again.school.application('plain')
+    await party.start(browser)
+    await party.finish(browser)
+    await again.school.gateway.core.endEverything(zoe.sub)
+    await settled(again.school)
+    expect(plain.received).toMatchObject([{ sub: zoe.sub }])
+    expect(plain.received[0]).not.toHaveProperty('sid')
+  })
+})
+
+describe('an application that does not answer', () => {
+  const shutOut = async (here: Place): Promise<{ sub: string; sid: unknown }> => {
+    const { school } = here
+    const { sub, identifier } = await school.person({ protection: 'none' })
+    const { sid } = await open(here, { sub, identifier })
+    const { deps, endEverything } = school.gateway.core
+    await disable(deps, endEverything, sub, 'test')
+    return { sub, sid }
+  }
+
+  const tried = async (school: School): Promise<void> => {
+    await send(school)
+    await vi.waitFor(() => {
+      const [call] = waiting(school)
+      expect(call?.attempts).toBeGreaterThan(0)
+    })
+  }
+
+  it('is told once, when it is up again', async () => {
+    const here = await place()
+    const { school, receiver } = here
+    await receiver.down()
+    const { sub, sid } = await shutOut(here)
+    await tried(school)
+    expect(await audited(school, 'back_channel_told', sub)).toEqual([])
+    await receiver.up()
+    school.later(RETRY_MS)
+    await settled(school)
+    school.later(RETRY_MS)
+    await settled(school)
+    expect(sids(receiver)).toEqual([sid])
+    expect(await audited(school, 'back_channel_told', sub)).toHaveLength(1)
+  })
+
+  it('or fails, is sent a new token', async () => {
+    const here = await place()
+    const { school, receiver } = here
+    receiver.answer(500)
+    const { sid } = await shutOut(here)
+    await tried(school)
+    school.later(RETRY_MS)
+    await settled(school)
+    const [first, second] = receiver.received
+    expect(sids(receiver)).toEqual([sid, sid])
+    expect(second?.jti).not.toBe(first?.jti)
+    expect((second?.iat ?? 0) * 1000).toBe(MONDAY_MORNING + RETRY_MS)
+    expect(second?.exp).toBeLessThanOrEqual((second?.iat ?? 0) + 120)
+  })
+
+  it('is told by the gateway that starts again', async () => {
+    const here = await place()
+    const { school, receiver } = here
+    receiver.answer(503)
+    const { sid } = await shutOut(here)
+    await tried(school)
+    await school.restart()
+    school.later(RETRY_MS)
+    await settled(school)
+    expect(sids(receiver)).toEqual([sid, sid])
+  })
+
+  it('when the person signs out, is told later: nobody waits for it', async () => {
+    const here = await place()
+    const { school, receiver } = here
+    const { sub, identifier } = await school.person({ protection: 'none' })
+    const { browser, sid } = await open(here, { sub, identifier })
+    await receiver.down()
+    await browser.open('/session/end')
+    await browser.submit({ logout: 'yes' })
+    expect(browser.view).toMatchObject({ step: 'logged_out', status: 200 })
+    expect(await audited(school, 'back_channel_failed', sub)).toHaveLength(1)
+    await receiver.up()
+    school.later(RETRY_MS)
+    await settled(school)
+    expect(receiver.received).toMatchObject([{ sub, sid, aud: 'ent' }])
+    expect(await audited(school, 'back_channel_told', sub)).toHaveLength(1)
+  })
+
+  it('any more needs not be told: it is gone, or has no address', async () => {
+    const { school, receiver } = await place()
+    const { deps } = school.gateway.core
+    for (const clientId of ['gone', 'notes']) {
+      await queueLogout(deps, deps.store, { sub: 'sub-1', clientId, sid: 'sid-1' })
+    }
+    await settled(school)
+    expect(receiver.received).toEqual([])
+    expect(await audited(school, 'back_channel_told', 'sub-1')).toEqual([])
+  })
+})
+
+describe('a person who signs out is told for at once', () => {
+  it('and nothing is left to be told', async () => {
+    const here = await place()
+    const { school, receiver } = here
+    const zoe = await school.person({ protection: 'none' })
+    const { browser, sid } = await open(here, zoe)
+    await browser.open('/session/end')
+    await browser.submit({ logout: 'yes' })
+    expect(sids(receiver)).toEqual([sid])
+    expect(waiting(school)).toEqual([])
+    await school.gateway.core.endEverything(zoe.sub)
+    await settled(school)
+    expect(sids(receiver)).toEqual([sid])
+  })
+})
+
+describe('a person ends', () => {
+  const withThree = async () => {
+    const here = await place()
+    const zoe = await here.school.person({ protection: 'none' })
+    const noe = await here.school.person({ protection: 'none' })
+    const sessions = [await open(here, zoe), await open(here, zoe), await open(here, zoe)] as const
+    return { ...here, zoe, sessions, noe: await open(here, noe) }
+  }
+
+  const alive = async (ent: RelyingParty, { browser, tokens }: SignedIn) => [
+    await silently(ent, browser),
+    await refreshes(ent, tokens),
+  ]
+  const DEAD = ['login_required', 'invalid_grant']
+  const ALIVE = [null, 'refreshed']
+
+  it('one session, and the others go on', async () => {
+    const { school, ent, receiver, zoe, sessions, noe } = await withThree()
+    const [first, second, third] = sessions
+    const { core } = school.gateway
+    expect(await core.endSession(zoe.sub, second.uid)).toBe(true)
+    await settled(school)
+    expect(sids(receiver)).toEqual([second.sid])
+    expect(await alive(ent, second)).toEqual(DEAD)
+    for (const session of [first, third, noe]) {
+      expect(await alive(ent, session)).toEqual(ALIVE)
+    }
+    expect(await core.endSession(zoe.sub, second.uid)).toBe(false)
+  })
+
+  it('never that of somebody else', async () => {
+    const { school, ent, receiver, zoe, noe } = await withThree()
+    expect(await school.gateway.core.endSession(zoe.sub, noe.uid)).toBe(false)
+    expect(waiting(school)).toEqual([])
+    expect(receiver.received).toEqual([])
+    expect(await alive(ent, noe)).toEqual(ALIVE)
+  })
+
+  it('all others, which tells of each once however often it is clicked', async () => {
+    const { school, ent, receiver, zoe, sessions, noe } = await withThree()
+    const [here, second, third] = sessions
+    const { core } = school.gateway
+    const ended = await Promise.all([1, 2, 3].map(() => core.endOtherSessions(zoe.sub, here.uid)))
+    expect(ended).toEqual([2, 0, 0])
+    await settled(school)
+    expect(sids(receiver).sort()).toEqual([second.sid, third.sid].sort())
+    expect(await alive(ent, here)).toEqual(ALIVE)
+    expect(await alive(ent, noe)).toEqual(ALIVE)
+    for (const session of [second, third]) {
+      expect(await alive(ent, session)).toEqual(DEAD)
+      await expect(ent.userinfo(session.tokens)).rejects.toThrow()
+    }
+  })
+
+  it('sessions that are listed with their time, place and applications', async () => {
+    const here = await place()
+    const { school } = here
+    const { core } = school.gateway
+    const sessionsOf = createSessionsOf(core.deps, core.opened.op)
+    const zoe = await school.person({ protection: 'none' })
+    const first = await open(here, zoe, { userAgent: FIREFOX, address: '192.0.2.7' })
+    const notes = await school.application('notes')
+    await notes.start(first.browser)
+    await notes.finish(first.browser)
+    school.later(HOUR_MS)
+    const second = await open(here, zoe)
+    const halfOpen = school.browser()
+    const pia = await school.person({ pin: PIN })
+    await here.ent.start(halfOpen)
+    await halfOpen.submit({ identifier: pia.identifier, password: PASSWORD })
+    expect(halfOpen.view.step).toBe('pin')
+    expect(await sessionsOf(pia.sub)).toEqual([])
+    expect(await sessionsOf(zoe.sub)).toMatchObject([
+      { uid: second.uid, signedInAt: MONDAY_MORNING + HOUR_MS, clientIds: ['ent'] },
+      {
+        uid: first.uid,
+        signedInAt: MONDAY_MORNING,
+        clientIds: ['ent', 'notes'],
+        from: { browser: 'Firefox', system: 'Linux', network: '192.0.2.0/24' },
+      },
+    ])
+    await answer(halfOpen, pia.identifier)
+    expect(await sessionsOf(pia.sub)).toMatchObject([{ clientIds: ['ent'] }])
+    school.later(1)
+    await core.deps.store.accounts.voidBefore(zoe.sub, Date.now())
+    expect(await sessionsOf(zoe.sub)).toEqual([])
+  })
+})
+
+describe('whoever is stopped in the middle', () => {
+  const queued = async ({ gateway }: School): Promise<LogoutCall[]> => {
+    const { deps } = gateway.core
+    const items = await deps.store.outbox.take(Date.now(), 0, 50)
+    return items.map((item) => openLogoutCall(deps, item))
+  }
+
+  /** The ends of sessions on a store where something happens in between. */
+  const endsWith = ({ school: { gateway, settings } }: Place, changes: Partial<OpStore>) =>
+    createSessionEnds(
+      gateway.core.deps,
+      { ...gateway.core.opened.op, ...changes },
+      settings.applications,
+    )
+
+  it('has queued the calls by then, and the next try ends the session', async () => {
+    const here = await place()
+    const zoe = await here.school.person({ protection: 'none' })
+    const { sid, uid } = await open(here, zoe)
+    const stopped = endsWith(here, {
+      endSessions: () => Promise.reject(new Error('killed')),
+    })
+    await expect(stopped.endEverything(zoe.sub)).rejects.toThrow('killed')
+    expect(await queued(here.school)).toEqual([{ sub: zoe.sub, clientId: 'ent', sid }])
+    expect(await uidsOf(here.school, zoe.sub)).toEqual([uid])
+    await stopped.endSession(zoe.sub, uid)
+    expect(await uidsOf(here.school, zoe.sub)).toEqual([])
+  })
+
+  it('nor is an application forgotten that was opened at that very moment', async () => {
+    const late = await openLogoutReceiver()
+    const here = await place({ more: [application('late', told(late))] })
+    const zoe = await here.school.person({ protection: 'none' })
+    const { sid, browser } = await open(here, zoe)
+    const { op } = here.school.gateway.core.opened
+    const party = await here.school.application('late')
+    const opened: Tokens[] = []
+    const { endEverything } = endsWith(here, {
+      endSessions: async (sub, exceptUid) => {
+        await party.start(browser)
+        opened.push(await party.finish(browser))
+        return op.endSessions(sub, exceptUid)
+      },
+    })
+    await endEverything(zoe.sub)
+    const [tokens] = opened
+    expect(await queued(here.school)).toEqual([
+      { sub: zoe.sub, clientId: 'ent', sid },
+      { sub: zoe.sub, clientId: 'late', sid: tokens?.claims['sid'] },
+    ])
+  })
+})
