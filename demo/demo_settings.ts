@@ -12,6 +12,8 @@ import type { WorkspaceOptions } from './workspace.ts'
 
 const TEMPLATE = new URL('vestibule.yaml', import.meta.url)
 const LISTEN_HOST = '127.0.0.1'
+/** The first that is tried for the mail server of the demonstration. */
+const MAIL_PORT = 2525
 const GATEWAY_PORT = 3000
 const WORKSPACE_PORT = 3001
 
@@ -55,6 +57,7 @@ export async function prepareDemo(env: Environment): Promise<DemoSettings> {
   const applications: Application[] = parse(template).applications
   const secrets = applicationSecrets(data, applications)
   const ports = await freePorts(applications.length, workspacePort(env), port)
+  const mailPort = await freePort(MAIL_PORT, [port, ...ports])
   const workspaces = applications.map(
     (application, index): WorkspaceOptions => ({
       issuer,
@@ -67,11 +70,11 @@ export async function prepareDemo(env: Environment): Promise<DemoSettings> {
       scope: application.scope,
       // Cookies know no ports, and all of them are on one host.
       sessionCookie: index === 0 ? 'workspace_session' : `${application.client_id}_session`,
-      ...(index === 0 ? { keys: playedKeys() } : {}),
+      ...(index === 0 ? { keys: playedKeys(), mailPort } : {}),
     }),
   )
   const config = join(data, 'vestibule.yaml')
-  writePrivately(config, gatewaySettings(template, { issuer, listen, data, workspaces }))
+  writePrivately(config, gatewaySettings(template, { issuer, listen, data, workspaces, mailPort }))
   return { issuer, listen, data, config, secrets, workspaces }
 }
 
@@ -135,7 +138,10 @@ function writePrivately(file: string, content: string): void {
   writeFileSync(file, content, { mode: 0o600 })
 }
 
-type Addresses = Pick<DemoSettings, 'issuer' | 'listen' | 'data' | 'workspaces'>
+type Addresses = Pick<DemoSettings, 'issuer' | 'listen' | 'data' | 'workspaces'> & {
+  /** Where the workspace receives mails. */
+  readonly mailPort: number
+}
 
 /** The settings file of the repository with today's addresses; its comments stay. */
 function gatewaySettings(template: string, addresses: Addresses): string {
@@ -143,6 +149,8 @@ function gatewaySettings(template: string, addresses: Addresses): string {
   document.set('issuer', addresses.issuer)
   document.set('listen', addresses.listen)
   document.set('data', addresses.data)
+  document.set('smtp_url', `smtp://${LISTEN_HOST}:${addresses.mailPort}`)
+  document.set('mail_from', 'ne-pas-repondre@val-ambre.example')
   return document.toString()
 }
 

@@ -3,6 +3,7 @@ import { setTimeout as after } from 'node:timers/promises'
 import { type Child, startChild } from './child.ts'
 import { type DemoSettings, prepareDemo } from './demo_settings.ts'
 import { KEYS_PATH } from './key_pages.ts'
+import { MAILBOX_PATH } from './mail_pages.ts'
 import { credentialsTable, type SamplePerson, samplePeople } from './sample_people.ts'
 import { type Ending, setUpSchool } from './set_up_school.ts'
 
@@ -126,6 +127,7 @@ Vestibule is running with sample people. Start at the workspace and press “Sig
 
   Workspace  ${workspace?.publicUrl}
   OTP keys   ${workspace?.publicUrl}${KEYS_PATH} (plays the keys, with their codes and gauges)
+  Mailbox    ${workspace?.publicUrl}${MAILBOX_PATH} (every mail that is sent lands there)
   Gateway    ${settings.issuer} (its portal shows everybody's applications)
   Others     ${applications}
   Data       ${settings.data} (kept for the next start; delete it to begin afresh)

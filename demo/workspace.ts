@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { html } from './html.ts'
 import { KEYS_PATH, keysInvitation, keysPage, keyWindows, type PlayedKey } from './key_pages.ts'
+import { MAILBOX_PATH, mailboxInvitation, mailboxPage } from './mail_pages.ts'
+import { type Mailbox, startMailbox } from './mailbox.ts'
 import {
   asIntent,
   createRelyingParty,
@@ -44,6 +47,8 @@ export interface WorkspaceOptions {
   readonly sessionCookie?: string
   /** OTP keys that it plays on a page of its own. */
   readonly keys?: readonly PlayedKey[]
+  /** Port of a mail server whose mails it shows; none if left out. 0: any free port. */
+  readonly mailPort?: number
 }
 
 const LANGUAGE_COOKIE = 'workspace_lang'
@@ -59,6 +64,7 @@ interface Workspace {
   readonly relyingParty: RelyingParty
   readonly sessions: Sessions
   readonly keys: readonly PlayedKey[]
+  readonly mailbox: Mailbox | undefined
   readonly now: () => number
 }
 
@@ -83,6 +89,7 @@ const ROUTES: Readonly<Record<string, Handler>> = {
   'GET /signed-out': signedOut,
   'POST /backchannel-logout': backchannelLogout,
   [`GET ${KEYS_PATH}`]: keys,
+  [`GET ${MAILBOX_PATH}`]: mailbox,
   'GET /keys.json': ({ workspace }) => ({
     status: 200,
     headers: { 'content-type': 'application/json' },
@@ -115,7 +122,13 @@ export async function startWorkspace(
   })
   const port = await listen(server, options.host, options.port)
   const url = options.publicUrl ?? `http://${options.host}:${port}`
-  const close = () => closeServer(server)
+  const mails =
+    options.mailPort === undefined
+      ? undefined
+      : await startMailbox(options.host, options.mailPort, now)
+  const close = async () => {
+    await Promise.all([closeServer(server), mails?.close()])
+  }
   try {
     workspace = {
       issuer: options.issuer,
@@ -125,6 +138,7 @@ export async function startWorkspace(
       relyingParty: await createRelyingParty({ ...options, url }),
       sessions: createSessions(now),
       keys: options.keys ?? [],
+      mailbox: mails,
       now,
     }
   } catch (error) {
@@ -233,7 +247,16 @@ function signedOut(visit: Visit): Answer {
 }
 
 function invitation({ workspace, locale }: Visit) {
-  return keysInvitation(locale, workspace.keys)
+  const mails = workspace.mailbox === undefined ? undefined : mailboxInvitation(locale)
+  return html`${keysInvitation(locale, workspace.keys)}${mails}`
+}
+
+/** What the gateway has sent to anybody. */
+function mailbox(visit: Visit): Answer {
+  const { workspace } = visit
+  return workspace.mailbox === undefined
+    ? problemAnswer(visit, { error: 'not_found', description: '', status: 404 })
+    : pageAnswer(200, mailboxPage(frameOf(visit), workspace.mailbox.mails()))
 }
 
 /** The keys in one's hand; the one page here with a script. */

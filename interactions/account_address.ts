@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { AppError } from '../accounts/errors.ts'
 import {
   ADDRESS_LENGTH_MAX,
   confirmAddress,
@@ -6,7 +7,6 @@ import {
   removeAddress,
   requestAddress,
 } from '../accounts/mail_address.ts'
-import { AppError } from '../accounts/errors.ts'
 import { MAILED_CODE_MINUTES } from '../accounts/mailed_code.ts'
 import {
   type AccountPage,

@@ -1,5 +1,11 @@
 import { copyOfData } from '../accounts/copy_of_data.ts'
-import { type AccountPage, buttonOf, type Outcome, sendAccountPage, type Visit } from './account_page.ts'
+import {
+  type AccountPage,
+  buttonOf,
+  type Outcome,
+  sendAccountPage,
+  type Visit,
+} from './account_page.ts'
 import { namesOf } from './account_sessions.ts'
 
 const FILE_NAME = 'my-data.json'

@@ -36,7 +36,9 @@ export const keysPage: AccountPage = {
     sendAccountPage(visit, 'account_keys', {
       ...frame,
       keys: keys.flatMap((key) => rowOf(key, nowMs)),
-      enrol: mayEnrolApp(policy, keys, nowMs) ? buttonOf(visit, 'keys', BEGIN_FORM) : undefined,
+      enrol: mayEnrolApp(account, policy, keys, nowMs)
+        ? buttonOf(visit, 'keys', BEGIN_FORM)
+        : undefined,
       helpHref: HELP_PATH,
     })
   },

@@ -1,6 +1,5 @@
-import { changeOwnPassword, type ChangeOwnPasswordResult } from '../accounts/change_own_password.ts'
-import { FRESH_PROOF_SECONDS, strongestUsable } from '../policies/fresh_proof.ts'
-import { proofsNotBefore } from '../policies/next_step.ts'
+import { type ChangeOwnPasswordResult, changeOwnPassword } from '../accounts/change_own_password.ts'
+import { asksPasscode, passcodeStandsIn } from '../policies/fresh_proof.ts'
 import type { FormError } from '../views/pages.ts'
 import {
   type AccountPage,
@@ -14,20 +13,6 @@ import {
 import { newPasswordError } from './change_password.ts'
 import { type Fields, missingFields } from './form.ts'
 
-/** The proof that comes before the change is a passcode: forgotten or not, the password is not asked. */
-const asksPasscode = ({ policy, situation: { account } }: Visit): boolean =>
-  account !== null && strongestUsable(policy, account) === 'otp'
-
-/** A passcode was given, a moment ago, and its key is in service still. */
-const passcodeStandsIn = (visit: Visit): boolean => {
-  const { proofs, nowMs } = visit.situation
-  const notBefore = Math.max(
-    nowMs - FRESH_PROOF_SECONDS * 1000,
-    proofsNotBefore(visit.situation),
-  )
-  return asksPasscode(visit) && (proofs.passcode ?? 0) >= notBefore
-}
-
 type Refusal = Extract<ChangeOwnPasswordResult, { ok: false }>['refusals'][number]
 
 const errorOf = (refusal: Refusal): FormError =>
@@ -38,7 +23,7 @@ const errorOf = (refusal: Refusal): FormError =>
 const change = async (visit: Visit, fields: Fields): Promise<Outcome> => {
   const { site, account, policy, sessionUid, origin } = visit
   const { sub } = account
-  const current = passcodeStandsIn(visit) ? null : fields.text('current_password')
+  const current = passcodeStandsIn(visit.situation) ? null : fields.text('current_password')
   const password = fields.text('new_password')
   const confirmation = fields.text('confirm_password')
   const [endSessions, forgetDevices] = ['end_sessions', 'forget_devices'].map(fields.ticked)
@@ -78,12 +63,12 @@ export const passwordPage: AccountPage = {
   section: 'password',
 
   show: (visit, frame, { errors, typed }) => {
-    const { account, policy } = visit
+    const { account, policy, situation } = visit
     sendAccountPage(visit, 'account_password', {
       ...frame,
       ...formOn(visit, 'change', errors),
       hasPassword: account.password !== null,
-      stoodIn: asksPasscode(visit),
+      stoodIn: asksPasscode(situation),
       identifier: account.identifier,
       minLength: policy.passwords.min_length,
       endSessions: typed['end_sessions'] !== undefined,

@@ -1,7 +1,7 @@
 import { type ChangePinResult, changePin } from '../accounts/change_pin.ts'
 import { definePin } from '../accounts/define_pin.ts'
 import type { TypedPin } from '../accounts/new_pin.ts'
-import { passcodeStandsIn } from '../policies/fresh_proof.ts'
+import { asksPasscode, passcodeStandsIn } from '../policies/fresh_proof.ts'
 import type { FormError } from '../views/pages.ts'
 import {
   type AccountPage,
@@ -23,9 +23,6 @@ const FORM = 'save'
 
 /** Lengths that a PIN may have had under any policy. */
 const ANY_LENGTH = { min: 4, max: 12 }
-
-const asksCurrent = ({ account, situation }: Visit): boolean =>
-  account.pin !== null && !passcodeStandsIn(situation)
 
 /** As the sign-in that defines one: asked no more in this session, it counts where it is the first. */
 const keepProof = ({ site, sessionUid, account: { sub } }: Visit, counts: boolean): Promise<void> =>
@@ -74,7 +71,7 @@ const save = async (visit: Visit, fields: Fields): Promise<Outcome> => {
   if (isPinClosed(visit)) {
     return done('protection')
   }
-  const asked = asksCurrent(visit)
+  const asked = visit.account.pin !== null && !passcodeStandsIn(visit.situation)
   const current = fields.text('current_pin').replaceAll(/\s/g, '')
   const absent = asked ? missingFields({ current_pin: current }) : []
   const chosen = readNewPin(fields)
@@ -90,7 +87,7 @@ const save = async (visit: Visit, fields: Fields): Promise<Outcome> => {
 export const pinPage: AccountPage = {
   section: 'protection',
   show: (visit, frame, { errors }) => {
-    const { ctx, account } = visit
+    const { ctx, account, situation } = visit
     if (isPinClosed(visit)) {
       seeOther(ctx, ACCOUNT_PAGES.protection)
       return
@@ -99,7 +96,7 @@ export const pinPage: AccountPage = {
       ...frame,
       ...formOn(visit, FORM, errors),
       mode: account.pin === null ? 'define' : 'change',
-      asksCurrent: asksCurrent(visit),
+      asksCurrent: account.pin !== null && !asksPasscode(situation),
       shape: pinShape(visit),
     })
   },

@@ -1,6 +1,6 @@
 import { pinState } from '../accounts/account.ts'
 import { type ChangeProtectionResult, changeProtection } from '../accounts/protect_account.ts'
-import { passcodeStandsIn } from '../policies/fresh_proof.ts'
+import { asksPasscode, passcodeStandsIn } from '../policies/fresh_proof.ts'
 import { effectiveProtection, PROTECTIONS } from '../policies/policy.ts'
 import {
   type AccountPage,
@@ -27,12 +27,14 @@ const choicesOf = ({ policy }: Pick<Visit, 'policy'>) =>
 export const answerDeviceOffer = ({ site, sessionUid, account: { sub } }: Visit): Promise<void> =>
   site.keep(sessionUid, sub, { device: { sub, atMs: site.deps.clock() } })
 
-/** A blocked PIN that nothing stands in for cannot be changed here: its page says who can. */
+/** A blocked PIN that no passcode stands in for cannot be changed here: its page says who can. */
 export const isPinClosed = ({ policy, account, situation }: Visit): boolean =>
   !policy.protections.includes('pin') ||
-  (pinState(account.pin) === 'blocked' && !passcodeStandsIn(situation))
+  (pinState(account.pin) === 'blocked' && !asksPasscode(situation))
 
-const afterRefusal = (reason: Extract<ChangeProtectionResult, { ok: false }>['reason']): Outcome => {
+const afterRefusal = (
+  reason: Extract<ChangeProtectionResult, { ok: false }>['reason'],
+): Outcome => {
   switch (reason) {
     case 'no_pin':
       return done('pin')

@@ -146,7 +146,7 @@ export const beginApp = async (visit: Visit): Promise<Outcome> => {
   const { site, account, policy, sessionUid } = visit
   const { deps } = site
   const keys = await deps.store.otpKeys.ofPerson(account.sub)
-  if (!mayEnrolApp(policy, keys, deps.clock())) {
+  if (!mayEnrolApp(account, policy, keys, deps.clock())) {
     throw notAllowed()
   }
   await site.changeEnrolment(

@@ -1,15 +1,9 @@
 import Router from '@koa/router'
 import type { Context, Middleware } from 'koa'
 import { AppError } from '../accounts/errors.ts'
-import { showAccount, submitAccount, toAccount } from './account.ts'
+import { showAccount, submitAccount, toAccount, toAccountPage } from './account.ts'
 import { sendAsset } from './assets.ts'
-import {
-  CANCEL_PATH,
-  CONFIRM_PATH,
-  cancelApp,
-  confirmApp,
-  showEnrolment,
-} from './enrol_app.ts'
+import { CANCEL_PATH, CONFIRM_PATH, cancelApp, confirmApp, showEnrolment } from './enrol_app.ts'
 import { START_AGAIN } from './first_use.ts'
 import {
   ACCOUNT_RETURN_PATH,
@@ -86,6 +80,7 @@ const ROUTES: readonly (readonly ['get' | 'post', string, Handler])[] = [
   ['get', `${APP_PATH}/:form`, (ctx) => seeOther(ctx, APP_PATH)],
   ['get', '/account', (ctx) => toAccount(ctx)],
   ['get', '/account/:page', (ctx, site, { page = '' }) => showAccount(ctx, site, page)],
+  ['get', '/account/:page/:form', (ctx, _site, { page = '' }) => toAccountPage(ctx, page)],
   [
     'post',
     '/account/:page/:form',

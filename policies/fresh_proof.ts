@@ -21,15 +21,15 @@ export const strongestUsable = (
 }
 
 /**
- * Whether the fresh proof of a change is a passcode: given a moment ago, or to be asked for before
- * anything is changed. It stands in for a forgotten or blocked PIN, and for a forgotten or void
- * password: these are then not asked.
+ * Whether a change asks for a passcode first. It stands in for a forgotten or blocked PIN, and for a
+ * forgotten or void password: these are then not asked.
  */
+export const asksPasscode = ({ policy, account }: Situation): boolean =>
+  account !== null && strongestUsable(policy, account) === 'otp'
+
+/** Whether that passcode was given, a moment ago, and its key is in service still. */
 export const passcodeStandsIn = (situation: Situation): boolean => {
-  const { policy, account, proofs, nowMs } = situation
+  const { proofs, nowMs } = situation
   const notBefore = Math.max(proofsNotBefore(situation), nowMs - FRESH_PROOF_SECONDS * 1000)
-  return (
-    holds('otp', proofs, notBefore) ||
-    (account !== null && strongestUsable(policy, account) === 'otp')
-  )
+  return asksPasscode(situation) && holds('otp', proofs, notBefore)
 }

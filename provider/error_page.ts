@@ -26,7 +26,7 @@ const WITHOUT_WAY_ON: ReadonlySet<AppErrorCode> = new Set(['bad_request'])
 
 const INTERACTION = /^(\/interaction\/([\w-]+))/
 /** Pages of a person's own account, with the forms below them. */
-const ACCOUNT_PAGE = /^\/account\/keys(\/app)?/
+const ACCOUNT_PAGE = /^\/account\/(keys\/app|[a-z]+)(?=\/|$)/
 
 /** Errors after which the sign-in itself can go on. */
 const GOING_ON: ReadonlySet<AppErrorCode> = new Set([

@@ -62,16 +62,18 @@ export const startOutboxWorker = ({
     const { id, kind, attempts } = item
     const { sent } = delivery
     if (sent.ok) {
-      return close(item, delivery)
+      await close(item, delivery)
+      return
     }
     const { why, answer } = sent
     const nextAt = sent.forGood ? null : nextTryAt(item, clock())
     if (nextAt === null) {
+      await close(item, delivery)
       log.error({ id, kind, attempts, why, answer }, 'not delivered: given up')
-      return close(item, delivery)
+      return
     }
+    await store.outbox.postpone(id, nextAt)
     log.debug({ id, kind, attempts, why, answer }, 'not delivered yet')
-    return store.outbox.postpone(id, nextAt)
   }
 
   /** True while it is worth going on: there was something, and it could have been delivered. */

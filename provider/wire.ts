@@ -22,12 +22,7 @@ import { createFlow, sessionSeconds } from './flow.ts'
 import { pinHost, useMiddleware } from './http.ts'
 import { dropInteractionCookies } from './interaction_cookie.ts'
 import { assertKeyChecks, type Keys, loadKeys } from './keys.ts'
-import {
-  createSessionEnds,
-  createTellLogout,
-  type SessionEnds,
-  type TellLogout,
-} from './logout_calls.ts'
+import { createSessionEnds, createTellLogout, type SessionEnds } from './logout_calls.ts'
 import { auditEvents } from './op_events.ts'
 import { createSessionsOf } from './open_sessions.ts'
 import { restrictPushedRequests } from './pushed_requests.ts'
@@ -214,8 +209,6 @@ export interface Gateway {
   readonly server: Server
   /** Where it listens. */
   readonly address: AddressInfo
-  /** What sends the outbox's logout calls. */
-  readonly tellLogout: TellLogout
   /** Answers what is under way, then closes everything. */
   stop(): Promise<void>
 }
@@ -261,7 +254,6 @@ export const startGateway = async (
     core,
     server,
     address,
-    tellLogout,
     stop: async () => {
       stopping = true
       purge.stop()

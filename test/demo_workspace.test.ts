@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose'
 import { type HTMLElement, parse } from 'node-html-parser'
+import { createTransport } from 'nodemailer'
 import { type Configuration, Provider } from 'oidc-provider'
 import { CookieJar } from 'tough-cookie'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -747,3 +748,41 @@ async function interact(
   const consent = { grantId: await grant.save() }
   await provider.interactionFinished(request, response, { consent })
 }
+
+describe('the mailbox of the demonstration', () => {
+  it('shows every mail that was sent to it, as its reader would see it', async () => {
+    const port = await freePort(0)
+    const mailPort = await freePort(0)
+    const mailed = await startWorkspace({
+      issuer: gateway.issuer,
+      clientId: CLIENT_ID,
+      clientSecret: CLIENT_SECRET,
+      host: '127.0.0.1',
+      port,
+      mailPort,
+    })
+    try {
+      expect(await (await fetch(`${mailed.url}/mailbox`)).text()).toContain('No mail so far')
+      const transport = createTransport({ host: '127.0.0.1', port: mailPort, ignoreTLS: true })
+      await transport.sendMail({
+        from: 'ecole@example.org',
+        to: 'helene@example.org',
+        subject: 'Code à six chiffres <b>',
+        text: 'Voici : 123456\nhttp://127.0.0.1:9/account',
+        html: '<p>Voici</p>',
+      })
+      const page = parse(await (await fetch(`${mailed.url}/mailbox?lang=fr`)).text())
+      expect(page.querySelector('h1')?.text).toBe('La boîte aux lettres')
+      expect(page.querySelector('.mail h2')?.text).toBe('Code à six chiffres <b>')
+      expect(page.querySelector('.mail pre')?.text).toContain('Voici : 123456')
+      expect(page.querySelector('.mail a')?.getAttribute('href')).toBe('http://127.0.0.1:9/account')
+      expect(page.querySelector('.mail')?.text).toContain('helene@example.org')
+    } finally {
+      await mailed.close()
+    }
+  })
+
+  it('is there only where a port is given for it', async () => {
+    expect((await fetch(`${workspace.url}/mailbox`)).status).toBe(404)
+  })
+})

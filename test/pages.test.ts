@@ -454,6 +454,175 @@ describe('in a browser', () => {
     await page.context().close()
   })
 
+  it('the menu of the account is folded on a phone, without scripts, and open where there is room', async () => {
+    const page = await open('/en/account_devices', {
+      javaScriptEnabled: false,
+      viewport: { width: 320, height: 740 },
+    })
+    const menu = page.getByRole('navigation', { name: 'My account' })
+    const sessions = menu.getByRole('link', { name: 'My open sessions' })
+    expect(await sessions.isVisible()).toBe(false)
+    await menu.getByText('My account').click()
+    expect(await sessions.isVisible()).toBe(true)
+    await page.reload()
+    await page.setViewportSize({ width: 1280, height: 740 })
+    expect(await sessions.isVisible()).toBe(true)
+    const current = menu.getByRole('link', { name: 'My recognised devices' })
+    expect(await current.getAttribute('aria-current')).toBe('page')
+    await page.context().close()
+  })
+
+  it('a device is deleted by its button, which names it, also without scripts', async () => {
+    const page = await open('/en/account_devices', { javaScriptEnabled: false })
+    expect(await page.getByText('With the keyboard').isVisible()).toBe(false)
+    const [request] = await Promise.all([
+      submitted(page),
+      page.getByRole('button', { name: 'Delete Mon téléphone' }).click(),
+    ])
+    expect(request.postData()).toBe('csrf=csrf-token&device=d2')
+    await page.context().close()
+  })
+
+  it('the arrows go from device to device, and Del deletes the one in focus', async () => {
+    const page = await open('/en/account_devices')
+    expect(await page.getByText('With the keyboard').isVisible()).toBe(true)
+    await page.getByRole('listitem').filter({ hasText: 'Salle 201' }).focus()
+    for (const key of ['ArrowUp', 'ArrowDown', 'ArrowDown', 'ArrowDown', 'ArrowUp']) {
+      await page.keyboard.press(key)
+    }
+    const [request] = await Promise.all([submitted(page), page.keyboard.press('Delete')])
+    expect(request.postData()).toBe('csrf=csrf-token&device=d2')
+    await page.context().close()
+  })
+
+  it('Del does nothing to a device with another key held, or outside the list', async () => {
+    const page = await open('/en/account_devices')
+    const sent: string[] = []
+    page.on('request', (request) => request.method() === 'POST' && sent.push(request.url()))
+    await page.getByRole('button', { name: 'Delete all' }).focus()
+    await page.keyboard.press('Delete')
+    await page.getByRole('listitem').filter({ hasText: 'Salle 201' }).focus()
+    await page.keyboard.press('Control+Delete')
+    // By the time another page stands there, a request would have been seen.
+    await page.goto(`${gallery.origin}/en/help`)
+    expect(sent).toEqual([])
+    await page.context().close()
+  })
+
+  it('what was typed before a proof is confirmed or dropped, and stands in the place of the form', async () => {
+    const page = await open('/en/account_protection_kept')
+    const box = page.getByRole('group', { name: 'One more click' })
+    await box.and(page.locator(':focus')).waitFor()
+    expect(await page.getByRole('radio').count()).toBe(0)
+    for (const [button, answer] of [
+      ['Confirm', 'yes'],
+      ['Drop it', 'no'],
+    ]) {
+      const [request] = await Promise.all([
+        submitted(page),
+        page.getByRole('button', { name: button ?? '' }).click(),
+      ])
+      expect(request.postData()).toBe(`csrf=csrf-token&kept=${answer}`)
+      await page.reload()
+    }
+    await page.context().close()
+  })
+
+  it.each([
+    'account_pin_kept',
+    'account_devices_kept',
+    'account_sessions_kept',
+    'account_password_kept',
+    'account_address_kept',
+  ])('the page %s has no other form meanwhile', async (name) => {
+    const page = await open(`/en/${name}`, { javaScriptEnabled: false })
+    expect(await page.locator('main form').count()).toBe(1)
+    expect(await page.locator('main form input:not([type=hidden])').count()).toBe(0)
+    await page.context().close()
+  })
+
+  it('what was done is said first, and by the title', async () => {
+    const page = await open('/en/account_devices_forgotten')
+    expect(await page.getByRole('status').innerText()).toBe('The device is deleted.')
+    expect(await page.title()).toMatch(/^The device is deleted\. – My recognised devices – /)
+    await page.context().close()
+  })
+
+  it('a PIN is changed in three steps: the one in use, the new one, the new one again', async () => {
+    const page = await open('/en/account_pin')
+    const validate = page.getByRole('button', { name: 'Validate' })
+    await page.keyboard.type('27')
+    await validate.click()
+    expect(await page.getByRole('alert').textContent()).toContain('4 to 12 digits')
+    await page.keyboard.type('2741')
+    await validate.click()
+    await page.keyboard.type('8305')
+    await page.keyboard.press('Enter')
+    await page.keyboard.type('8306')
+    await page.keyboard.press('Enter')
+    expect(await page.getByRole('alert').textContent()).toContain('not the same')
+    await page.keyboard.type('8305')
+    await page.keyboard.press('Enter')
+    await page.keyboard.type('8305')
+    expect(await fieldsOf(page)).toEqual({
+      csrf: 'csrf-token',
+      current_pin: '2741',
+      new_pin: '8305',
+      confirm_pin: '8305',
+    })
+    await page.context().close()
+  })
+
+  it('what was wrong with a later step leads to the first one, which is shown', async () => {
+    const page = await open('/en/account_pin_guessable')
+    await page.getByRole('link', { name: /this is a year/ }).click()
+    expect(await page.evaluate('document.activeElement.id')).toBe('current_pin')
+    await page.context().close()
+  })
+
+  it('a person without scripts changes a PIN in three plain fields', async () => {
+    const page = await open('/fr/account_pin', { javaScriptEnabled: false })
+    for (const label of ['Code PIN actuel', 'Nouveau code PIN', 'Confirmez votre code PIN']) {
+      expect(await page.getByLabel(label).isVisible()).toBe(true)
+    }
+    await page.context().close()
+  })
+
+  it('where the school decided, nothing is left to choose and the page says who did', async () => {
+    const page = await open('/fr/account_protection_blocked')
+    expect(await page.getByText('Votre établissement l’a décidé').isVisible()).toBe(true)
+    expect(await page.getByRole('radio').count()).toBe(0)
+    await page.context().close()
+  })
+
+  it('a PIN asked again on an added device comes with the help, and may be reset', async () => {
+    const page = await open('/en/pin_asked_again')
+    const help = page.getByRole('link', { name: 'Keep this device recognised' })
+    expect(await help.getAttribute('href')).toBe('/help/cookies')
+    const [request] = await Promise.all([
+      submitted(page),
+      page.getByRole('button', { name: 'Reset my PIN code' }).click(),
+    ])
+    expect(request.postData()).toBe('csrf=csrf-token')
+    await page.context().close()
+  })
+
+  it('“This wasn’t me” says what it does, and is sent by its button only', async () => {
+    const page = await open('/en/not_me')
+    const button = page.getByRole('button', { name: /^This wasn’t me/ })
+    expect(await page.locator('.advice li').count()).toBe(4)
+    const [request] = await Promise.all([submitted(page), button.click()])
+    expect(request.postData()).toBe('csrf=csrf-token&token=token')
+    await page.context().close()
+  })
+
+  it('a mailed code and a new address are two forms of one page', async () => {
+    const page = await open('/en/account_address_pending')
+    await page.getByLabel('Code received by mail').fill('123 456')
+    expect(await fieldsOf(page)).toEqual({ csrf: 'csrf-token', code: '123 456' })
+    await page.context().close()
+  })
+
   it('the help says what to write, and opens the support form', async () => {
     const page = await open('/fr/help')
     const items = await page.locator('.advice li').allInnerTexts()

@@ -14,6 +14,7 @@ import { type LogoutReceiver, openLogoutReceiver } from '../support/logout_recei
 import type { RelyingParty, Tokens } from '../support/relying_party.ts'
 import {
   HOUR_MS,
+  MINUTE_MS,
   MONDAY_MORNING,
   PASSWORD,
   PIN,
@@ -35,20 +36,19 @@ interface Place {
   readonly receiver: LogoutReceiver
 }
 
-/** A school whose ENT listens, whose "notes" do not, and whatever a test adds. */
+/** A school whose ENT is told, whose "notes" are not, and whatever a test adds. */
 const place = async (
-  { more = [], uri }: { more?: object[]; uri?: string } = {},
+  more: object[] = [],
   options: Parameters<typeof startSchool>[1] = {},
 ): Promise<Place> => {
   const receiver = await openLogoutReceiver()
-  const ent = application('ent', {
-    ...told(receiver),
-    ...(uri === undefined ? {} : { backchannel_logout_uri: uri }),
-  })
-  const school = await startSchool({ applications: [ent, application('notes'), ...more] }, options)
+  const applications = [application('ent', told(receiver)), application('notes'), ...more]
+  const school = await startSchool({ applications }, options)
   onTestFinished(() => school.stop())
   return { school, ent: await school.application(), receiver }
 }
+
+const DELIVERS = { delivers: true }
 
 interface SignedIn {
   readonly browser: Browser
@@ -79,6 +79,8 @@ const refreshes = (party: RelyingParty, tokens: Tokens): Promise<string> =>
     (error: { error?: string }) => error.error ?? 'failed',
   )
 
+const WITHIN = { timeout: 10_000, interval: 20 }
+
 interface Waiting {
   readonly attempts: number
   readonly due_at: number
@@ -95,47 +97,55 @@ const waiting = ({ dataFolder }: School): Waiting[] => {
   }
 }
 
-const RETRY_MS = HOUR_MS
+/** Everything that was to be told is told. */
+const settled = (school: School): Promise<void> =>
+  vi.waitFor(() => expect(waiting(school)).toEqual([]), WITHIN)
 
-/** Sends what is due, once. */
-const send = async ({ gateway }: School): Promise<void> => {
+/** It was tried once, in vain. */
+const tried = (school: School): Promise<void> =>
+  vi.waitFor(() => {
+    expect(waiting(school)).toEqual([{ attempts: 1, due_at: Date.now() + MINUTE_MS }])
+  }, WITHIN)
+
+/** What is to be told, where nothing delivers it; it counts as delivered then. */
+const queued = async ({ gateway }: School): Promise<LogoutCall[]> => {
   const { deps } = gateway.core
   const { outbox } = deps.store
-  for (const item of await outbox.take(Date.now(), 60_000, 50)) {
-    try {
-      await gateway.tellLogout(openLogoutCall(deps, item))
-      await outbox.remove(item.id)
-    } catch {
-      await outbox.postpone(item.id, Date.now() + RETRY_MS)
-    }
-  }
+  const items = await outbox.take(Date.now(), MINUTE_MS, 50)
+  await Promise.all(items.map(({ id }) => outbox.remove(id)))
+  return items.map((item) => openLogoutCall(deps, item))
 }
 
-/** Everything that was to be told is told. */
-const settled = async (school: School): Promise<void> => {
-  await send(school)
-  await vi.waitFor(() => expect(waiting(school)).toEqual([]))
-}
+const call = ({ sub }: { sub: string }, { sid }: SignedIn, clientId = 'ent') => ({
+  sub,
+  clientId,
+  sid,
+})
 
 const audited = async ({ gateway }: School, act: string, sub: string) =>
   gateway.core.deps.store.audit.list({ act, sub }, 10)
 
-const sids = ({ received }: LogoutReceiver): unknown[] => received.map(({ sid }) => sid)
+const inTurn = async <T, R>(items: readonly T[], act: (item: T) => Promise<R>): Promise<R[]> => {
+  const results: R[] = []
+  for (const item of items) {
+    results.push(await act(item))
+  }
+  return results
+}
 
 describe('an application is told when the school ends somebody’s sessions', () => {
   it('by the command line, beside the running gateway', async () => {
-    const here = await place({}, { realClock: true })
+    const here = await place([], { ...DELIVERS, realClock: true })
     const { school, receiver } = here
     const zoe = await school.person({ protection: 'none' })
     const { sid, tokens } = await open(here, zoe)
+    const folder = join(school.dataFolder, '..')
     await promisify(execFile)(
       process.execPath,
       [join(import.meta.dirname, '../../cli/main.ts'), 'people', 'disable', zoe.identifier],
-      {
-        cwd: join(school.dataFolder, '..'),
-        env: { ...process.env, VESTIBULE_CONFIG: join(school.dataFolder, '..', 'vestibule.yaml') },
-      },
+      { cwd: folder, env: { ...process.env, VESTIBULE_CONFIG: join(folder, 'vestibule.yaml') } },
     )
+    await vi.waitFor(() => expect(receiver.received).toHaveLength(1), WITHIN)
     await settled(school)
     expect(receiver.received).toMatchObject([{ sub: zoe.sub, sid, aud: 'ent' }])
     expect(await refreshes(here.ent, tokens)).toBe('invalid_grant')
@@ -144,160 +154,121 @@ describe('an application is told when the school ends somebody’s sessions', ()
     ])
   })
 
-  it('once for each session, and nobody else’s', async () => {
+  it('once for each session, and not for anybody else’s', async () => {
     const here = await place()
-    const { school, receiver } = here
+    const { school, ent } = here
     const zoe = await school.person({ protection: 'none' })
-    const noe = await school.person({ protection: 'none' })
-    const sessions = [await open(here, zoe), await open(here, zoe)]
-    const other = await open(here, noe)
+    const first = await open(here, zoe)
+    const second = await open(here, zoe)
+    const other = await open(here, await school.person({ protection: 'none' }))
     const { deps, endEverything } = school.gateway.core
     await disable(deps, endEverything, zoe.sub, 'test')
-    await settled(school)
+    const calls = await queued(school)
+    expect(calls).toHaveLength(2)
+    expect(calls).toEqual(expect.arrayContaining([call(zoe, first), call(zoe, second)]))
     await disable(deps, endEverything, zoe.sub, 'test')
-    await settled(school)
-    expect(sids(receiver).sort()).toEqual(sessions.map(({ sid }) => sid).sort())
-    expect(await silently(here.ent, other.browser)).toBeNull()
+    expect(await queued(school)).toEqual([])
+    expect(await silently(ent, other.browser)).toBeNull()
   })
 
   it('when a PIN is reset', async () => {
     const here = await place()
-    const { school, receiver } = here
+    const { school } = here
     const zoe = await school.person({ pin: PIN })
-    const { sid } = await open(here, zoe)
+    const session = await open(here, zoe)
     const { deps, endEverything } = school.gateway.core
     expect(await resetPin(deps, endEverything, zoe.sub, 'test')).toMatchObject({ ok: true })
-    await settled(school)
-    expect(sids(receiver)).toEqual([sid])
+    expect(await queued(school)).toEqual([call(zoe, session)])
   })
 
   it('under the name it knows the person by, and no other application is called', async () => {
     const canteen = await openLogoutReceiver()
-    const library = await openLogoutReceiver()
-    const here = await place({
-      more: [
+    const plain = await openLogoutReceiver()
+    const unused = await openLogoutReceiver()
+    const here = await place(
+      [
         application('canteen', { ...told(canteen), subject_type: 'pairwise' }),
-        application('library', told(library)),
+        application('plain', { backchannel_logout_uri: plain.uri }),
+        application('unused', told(unused)),
       ],
-    })
+      DELIVERS,
+    )
     const { school, receiver } = here
     const zoe = await school.person({ protection: 'none' })
     const { browser } = await open(here, zoe)
-    const known: Tokens[] = []
-    for (const clientId of ['canteen', 'notes']) {
+    const known = await inTurn(['canteen', 'plain', 'notes'], async (clientId) => {
       const party = await school.application(clientId)
       await party.start(browser)
-      known.push(await party.finish(browser))
-    }
-    const { deps, endEverything } = school.gateway.core
-    await disable(deps, endEverything, zoe.sub, 'test')
-    await settled(school)
-    const [{ sub, sid } = { sub: '' }] = known.map(({ claims }) => claims)
-    expect(sub).not.toBe(zoe.sub)
-    expect(canteen.received).toMatchObject([{ sub, sid, aud: 'canteen' }])
-    expect(receiver.received).toMatchObject([{ sub: zoe.sub, aud: 'ent' }])
-    expect(library.received).toEqual([])
-  })
-
-  it('without a session where it did not ask for one', async () => {
-    const here = await place({ more: [] })
-    const plain = await openLogoutReceiver()
-    const again = await place({
-      more: [application('plain', { backchannel_logout_uri: plain.uri })],
+      return (await party.finish(browser)).claims
     })
-    expect(here.receiver.received).toEqual([])
-    const zoe = await again.school.person({ protection: 'none' })
-    const { browser } = await open(again, zoe)
-    const party = await again.school.application('plain')
-    await party.start(browser)
-    await party.finish(browser)
-    await again.school.gateway.core.endEverything(zoe.sub)
-    await settled(again.school)
-    expect(plain.received).toMatchObject([{ sub: zoe.sub }])
+    await school.gateway.core.endEverything(zoe.sub)
+    await settled(school)
+    expect(known[0]?.sub).not.toBe(zoe.sub)
+    expect(canteen.received).toMatchObject([{ sub: known[0]?.sub, sid: known[0]?.['sid'] }])
+    expect(receiver.received).toMatchObject([{ sub: zoe.sub, aud: 'ent' }])
+    // It did not ask for the session to be named.
+    expect(plain.received).toMatchObject([{ sub: zoe.sub, aud: 'plain' }])
     expect(plain.received[0]).not.toHaveProperty('sid')
+    expect(unused.received).toEqual([])
   })
 })
 
 describe('an application that does not answer', () => {
-  const shutOut = async (here: Place): Promise<{ sub: string; sid: unknown }> => {
-    const { school } = here
-    const { sub, identifier } = await school.person({ protection: 'none' })
-    const { sid } = await open(here, { sub, identifier })
-    const { deps, endEverything } = school.gateway.core
-    await disable(deps, endEverything, sub, 'test')
-    return { sub, sid }
-  }
-
-  const tried = async (school: School): Promise<void> => {
-    await send(school)
-    await vi.waitFor(() => {
-      const [call] = waiting(school)
-      expect(call?.attempts).toBeGreaterThan(0)
-    })
-  }
-
   it('is told once, when it is up again', async () => {
-    const here = await place()
+    const here = await place([], DELIVERS)
     const { school, receiver } = here
+    const zoe = await school.person({ protection: 'none' })
+    const { sid } = await open(here, zoe)
     await receiver.down()
-    const { sub, sid } = await shutOut(here)
+    const { deps, endEverything } = school.gateway.core
+    await disable(deps, endEverything, zoe.sub, 'test')
     await tried(school)
-    expect(await audited(school, 'back_channel_told', sub)).toEqual([])
+    expect(await audited(school, 'back_channel_told', zoe.sub)).toEqual([])
     await receiver.up()
-    school.later(RETRY_MS)
+    school.later(MINUTE_MS)
     await settled(school)
-    school.later(RETRY_MS)
-    await settled(school)
-    expect(sids(receiver)).toEqual([sid])
-    expect(await audited(school, 'back_channel_told', sub)).toHaveLength(1)
+    expect(receiver.received).toMatchObject([{ sub: zoe.sub, sid, aud: 'ent' }])
+    expect(await audited(school, 'back_channel_told', zoe.sub)).toHaveLength(1)
   })
 
-  it('or fails, is sent a new token', async () => {
-    const here = await place()
+  it('but with an error is sent a new token, also by a gateway that was started again', async () => {
+    const here = await place([], DELIVERS)
     const { school, receiver } = here
+    const zoe = await school.person({ protection: 'none' })
+    const { sid } = await open(here, zoe)
     receiver.answer(500)
-    const { sid } = await shutOut(here)
+    await school.gateway.core.endEverything(zoe.sub)
     await tried(school)
-    school.later(RETRY_MS)
+    await school.restart()
+    school.later(MINUTE_MS)
     await settled(school)
+    expect(receiver.received).toMatchObject([{ sid }, { sid }])
     const [first, second] = receiver.received
-    expect(sids(receiver)).toEqual([sid, sid])
     expect(second?.jti).not.toBe(first?.jti)
-    expect((second?.iat ?? 0) * 1000).toBe(MONDAY_MORNING + RETRY_MS)
+    expect((second?.iat ?? 0) * 1000).toBe(MONDAY_MORNING + MINUTE_MS)
     expect(second?.exp).toBeLessThanOrEqual((second?.iat ?? 0) + 120)
   })
 
-  it('is told by the gateway that starts again', async () => {
-    const here = await place()
-    const { school, receiver } = here
-    receiver.answer(503)
-    const { sid } = await shutOut(here)
-    await tried(school)
-    await school.restart()
-    school.later(RETRY_MS)
-    await settled(school)
-    expect(sids(receiver)).toEqual([sid, sid])
-  })
-
   it('when the person signs out, is told later: nobody waits for it', async () => {
-    const here = await place()
+    const here = await place([], DELIVERS)
     const { school, receiver } = here
-    const { sub, identifier } = await school.person({ protection: 'none' })
-    const { browser, sid } = await open(here, { sub, identifier })
-    await receiver.down()
+    const zoe = await school.person({ protection: 'none' })
+    const { browser, sid } = await open(here, zoe)
+    receiver.answer(502, 502)
     await browser.open('/session/end')
     await browser.submit({ logout: 'yes' })
     expect(browser.view).toMatchObject({ step: 'logged_out', status: 200 })
-    expect(await audited(school, 'back_channel_failed', sub)).toHaveLength(1)
-    await receiver.up()
-    school.later(RETRY_MS)
+    expect(await audited(school, 'back_channel_failed', zoe.sub)).toHaveLength(1)
+    await tried(school)
+    expect(await audited(school, 'back_channel_told', zoe.sub)).toEqual([])
+    school.later(MINUTE_MS)
     await settled(school)
-    expect(receiver.received).toMatchObject([{ sub, sid, aud: 'ent' }])
-    expect(await audited(school, 'back_channel_told', sub)).toHaveLength(1)
+    expect(receiver.received).toMatchObject([{ sid }, { sid }, { sub: zoe.sub, sid, aud: 'ent' }])
+    expect(await audited(school, 'back_channel_told', zoe.sub)).toHaveLength(1)
   })
 
   it('any more needs not be told: it is gone, or has no address', async () => {
-    const { school, receiver } = await place()
+    const { school, receiver } = await place([], DELIVERS)
     const { deps } = school.gateway.core
     for (const clientId of ['gone', 'notes']) {
       await queueLogout(deps, deps.store, { sub: 'sub-1', clientId, sid: 'sid-1' })
@@ -308,19 +279,17 @@ describe('an application that does not answer', () => {
   })
 })
 
-describe('a person who signs out is told for at once', () => {
-  it('and nothing is left to be told', async () => {
+describe('a sign-out in its own browser', () => {
+  it('is told at once, and nothing is left to be told', async () => {
     const here = await place()
     const { school, receiver } = here
     const zoe = await school.person({ protection: 'none' })
     const { browser, sid } = await open(here, zoe)
     await browser.open('/session/end')
     await browser.submit({ logout: 'yes' })
-    expect(sids(receiver)).toEqual([sid])
-    expect(waiting(school)).toEqual([])
+    expect(receiver.received).toMatchObject([{ sub: zoe.sub, sid }])
     await school.gateway.core.endEverything(zoe.sub)
-    await settled(school)
-    expect(sids(receiver)).toEqual([sid])
+    expect(waiting(school)).toEqual([])
   })
 })
 
@@ -341,12 +310,11 @@ describe('a person ends', () => {
   const ALIVE = [null, 'refreshed']
 
   it('one session, and the others go on', async () => {
-    const { school, ent, receiver, zoe, sessions, noe } = await withThree()
+    const { school, ent, zoe, sessions, noe } = await withThree()
     const [first, second, third] = sessions
     const { core } = school.gateway
     expect(await core.endSession(zoe.sub, second.uid)).toBe(true)
-    await settled(school)
-    expect(sids(receiver)).toEqual([second.sid])
+    expect(await queued(school)).toEqual([call(zoe, second)])
     expect(await alive(ent, second)).toEqual(DEAD)
     for (const session of [first, third, noe]) {
       expect(await alive(ent, session)).toEqual(ALIVE)
@@ -355,21 +323,21 @@ describe('a person ends', () => {
   })
 
   it('never that of somebody else', async () => {
-    const { school, ent, receiver, zoe, noe } = await withThree()
+    const { school, ent, zoe, noe } = await withThree()
     expect(await school.gateway.core.endSession(zoe.sub, noe.uid)).toBe(false)
     expect(waiting(school)).toEqual([])
-    expect(receiver.received).toEqual([])
     expect(await alive(ent, noe)).toEqual(ALIVE)
   })
 
   it('all others, which tells of each once however often it is clicked', async () => {
-    const { school, ent, receiver, zoe, sessions, noe } = await withThree()
+    const { school, ent, zoe, sessions, noe } = await withThree()
     const [here, second, third] = sessions
     const { core } = school.gateway
     const ended = await Promise.all([1, 2, 3].map(() => core.endOtherSessions(zoe.sub, here.uid)))
     expect(ended).toEqual([2, 0, 0])
-    await settled(school)
-    expect(sids(receiver).sort()).toEqual([second.sid, third.sid].sort())
+    const calls = await queued(school)
+    expect(calls).toHaveLength(2)
+    expect(calls).toEqual(expect.arrayContaining([call(zoe, second), call(zoe, third)]))
     expect(await alive(ent, here)).toEqual(ALIVE)
     expect(await alive(ent, noe)).toEqual(ALIVE)
     for (const session of [second, third]) {
@@ -414,12 +382,6 @@ describe('a person ends', () => {
 })
 
 describe('whoever is stopped in the middle', () => {
-  const queued = async ({ gateway }: School): Promise<LogoutCall[]> => {
-    const { deps } = gateway.core
-    const items = await deps.store.outbox.take(Date.now(), 0, 50)
-    return items.map((item) => openLogoutCall(deps, item))
-  }
-
   /** The ends of sessions on a store where something happens in between. */
   const endsWith = ({ school: { gateway, settings } }: Place, changes: Partial<OpStore>) =>
     createSessionEnds(
@@ -431,22 +393,23 @@ describe('whoever is stopped in the middle', () => {
   it('has queued the calls by then, and the next try ends the session', async () => {
     const here = await place()
     const zoe = await here.school.person({ protection: 'none' })
-    const { sid, uid } = await open(here, zoe)
+    const session = await open(here, zoe)
     const stopped = endsWith(here, {
       endSessions: () => Promise.reject(new Error('killed')),
     })
     await expect(stopped.endEverything(zoe.sub)).rejects.toThrow('killed')
-    expect(await queued(here.school)).toEqual([{ sub: zoe.sub, clientId: 'ent', sid }])
-    expect(await uidsOf(here.school, zoe.sub)).toEqual([uid])
-    await stopped.endSession(zoe.sub, uid)
+    expect(await queued(here.school)).toEqual([call(zoe, session)])
+    expect(await uidsOf(here.school, zoe.sub)).toEqual([session.uid])
+    await stopped.endSession(zoe.sub, session.uid)
     expect(await uidsOf(here.school, zoe.sub)).toEqual([])
   })
 
   it('nor is an application forgotten that was opened at that very moment', async () => {
     const late = await openLogoutReceiver()
-    const here = await place({ more: [application('late', told(late))] })
+    const here = await place([application('late', told(late))])
     const zoe = await here.school.person({ protection: 'none' })
-    const { sid, browser } = await open(here, zoe)
+    const session = await open(here, zoe)
+    const { browser } = session
     const { op } = here.school.gateway.core.opened
     const party = await here.school.application('late')
     const opened: Tokens[] = []
@@ -460,7 +423,7 @@ describe('whoever is stopped in the middle', () => {
     await endEverything(zoe.sub)
     const [tokens] = opened
     expect(await queued(here.school)).toEqual([
-      { sub: zoe.sub, clientId: 'ent', sid },
+      call(zoe, session),
       { sub: zoe.sub, clientId: 'late', sid: tokens?.claims['sid'] },
     ])
   })
