@@ -110,6 +110,7 @@ export const isProtectedAlike = (before: Account, now: Account | null): boolean 
   now.validAfter === before.validAfter &&
   now.protection === before.protection &&
   now.password?.setAt === before.password?.setAt &&
+  now.password?.voidedAt === before.password?.voidedAt &&
   now.pin?.setAt === before.pin?.setAt &&
   now.pin?.origin === before.pin?.origin &&
   now.pin?.blockedAt === before.pin?.blockedAt
@@ -127,7 +128,8 @@ export const accountState = (
   pin: pinState(account.pin),
   hadPin: account.hadPin,
   password,
-  passwordSetAt: account.password?.setAt ?? 0,
+  // One that was voided since it was proved is as good as replaced.
+  passwordSetAt: Math.max(account.password?.setAt ?? 0, account.password?.voidedAt ?? 0),
   passwordResetByMailAt: account.passwordResetByMailAt,
   otpKey,
   validAfter: account.validAfter,

@@ -8,6 +8,7 @@ import {
   requestAddress,
 } from '../accounts/mail_address.ts'
 import { MAILED_CODE_MINUTES } from '../accounts/mailed_code.ts'
+import type { FormError } from '../views/pages.ts'
 import {
   type AccountPage,
   buttonOf,
@@ -19,10 +20,16 @@ import {
   type Visit,
 } from './account_page.ts'
 import { type Fields, missingFields } from './form.ts'
+import { inTurn } from './in_turn.ts'
 import type { KeptForAccount } from './site.ts'
 
+const INVALID: FormError = { field: 'email', code: 'address_invalid' }
 /** One address as mail servers take it: no names, quotes or comments, nothing that ends a line. */
 const addressSchema = z.string().trim().max(ADDRESS_LENGTH_MAX).pipe(z.email())
+
+/** A button pressed twice, or for want of an answer, sends one mail. */
+const SAME_REQUEST_MS = 10_000
+const CODE_MS = MAILED_CODE_MINUTES * 60_000
 
 /** The address that a code was mailed to in this session, while that code may still be good. */
 const pendingIn = ({ site, session, sessionUid }: Visit): PendingAddress | null => {
@@ -41,25 +48,42 @@ const keep = (
     ...(address == null ? {} : { address }),
   }))
 
-const request = async (visit: Visit, typed: string): Promise<Outcome> => {
+/** The same form, sent a moment ago, has mailed a code there. */
+const isOnItsWay = async (visit: Visit, email: string): Promise<boolean> => {
+  const { site, sessionUid } = visit
+  const session = (await site.provider.Session.findByUid(sessionUid)) ?? visit.session
+  const { untilMs = 0 } = site.keptForAccount(session).address ?? {}
+  const sinceMs = site.deps.clock() - (untilMs - CODE_MS)
+  return sinceMs < SAME_REQUEST_MS && pendingIn({ ...visit, session })?.email === email
+}
+
+/** False: too many were mailed. */
+const mailCode = async (visit: Visit, email: string): Promise<boolean> => {
   const { site, account, sessionUid } = visit
-  const absent = missingFields({ email: typed })
-  const parsed = addressSchema.safeParse(typed)
-  if (absent.length > 0 || !parsed.success) {
-    return refuse(absent.length > 0 ? absent : [{ field: 'email', code: 'address_invalid' }], {
-      email: typed,
+  const pending = await requestAddress(site.deps, account, email, sessionUid)
+  if (pending !== null) {
+    await keep(visit, {
+      sealed: site.seal.seal(JSON.stringify(pending), sessionUid),
+      untilMs: site.deps.clock() + CODE_MS,
     })
   }
-  const email = parsed.data
-  const pending = await requestAddress(site.deps, account, email, sessionUid)
-  if (pending === null) {
-    return refuse([{ field: 'email', code: 'mails_too_many' }], { email })
+  return pending !== null
+}
+
+const request = async (visit: Visit, typed: string): Promise<Outcome> => {
+  const absent = missingFields({ email: typed.trim() })
+  const parsed = addressSchema.safeParse(typed)
+  if (absent.length > 0 || !parsed.success) {
+    const errors = absent.length > 0 ? absent : [INVALID]
+    return refuse(errors, { email: typed })
   }
-  await keep(visit, {
-    sealed: site.seal.seal(JSON.stringify(pending), sessionUid),
-    untilMs: site.deps.clock() + MAILED_CODE_MINUTES * 60_000,
+  const email = parsed.data
+  let sent = false
+  // Codes end in the order in which they were mailed, and so are kept.
+  await inTurn(`address:${visit.sessionUid}`, async () => {
+    sent = (await isOnItsWay(visit, email)) || (await mailCode(visit, email))
   })
-  return done('address')
+  return sent ? done('address') : refuse([{ field: 'email', code: 'mails_too_many' }], { email })
 }
 
 const confirm = async (visit: Visit, typed: string): Promise<Outcome> => {

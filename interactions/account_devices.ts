@@ -11,7 +11,6 @@ import {
   sendAccountPage,
   type Visit,
 } from './account_page.ts'
-import { answerDeviceOffer } from './account_protection.ts'
 import type { Fields } from './form.ts'
 import { COOKIE_HELP_PATH } from './page.ts'
 
@@ -38,15 +37,19 @@ const rowsOf = async ({ site: { deps }, account, policy, origin }: Visit): Promi
     .map((device) => rowOf(device, here?.id))
 }
 
+/** A device that was just forgotten is not offered again in the sign-in that did it. */
+const answerOffer = ({ site, sessionUid, account: { sub } }: Visit): Promise<void> =>
+  site.keep(sessionUid, sub, { device: { sub, atMs: site.deps.clock() } })
+
 const forget = async (visit: Visit, fields: Fields): Promise<Outcome> => {
   await forgetDevice(visit.site.deps, visit.account, fields.text('device'), visit.origin)
-  await answerDeviceOffer(visit)
+  await answerOffer(visit)
   return done('devices', 'device_forgotten')
 }
 
 const forgetAll = async (visit: Visit): Promise<Outcome> => {
   await forgetDevices(visit.site.deps, visit.account, visit.origin)
-  await answerDeviceOffer(visit)
+  await answerOffer(visit)
   return done('devices', 'devices_forgotten')
 }
 

@@ -24,7 +24,10 @@ const FORM = 'save'
 /** Lengths that a PIN may have had under any policy. */
 const ANY_LENGTH = { min: 4, max: 12 }
 
-/** As the sign-in that defines one: asked no more in this session, it counts where it is the first. */
+/**
+ * As the sign-in that defines one: not asked again in this session, and then offers the device.
+ * `counts`: proved in this session, as the very first one, or as the one in use that was typed.
+ */
 const keepProof = ({ site, sessionUid, account: { sub } }: Visit, counts: boolean): Promise<void> =>
   site.keep(sessionUid, sub, {
     define_pin: { sub, atMs: site.deps.clock(), counts, chosen: 'pin' },
@@ -59,7 +62,7 @@ const change = async (visit: Visit, current: string | null, typed: TypedPin): Pr
   const { site, account, policy, origin } = visit
   const result = await changePin(site.deps, account, policy, { ...typed, current }, origin)
   if (result.ok) {
-    await keepProof(visit, false)
+    await keepProof(visit, current !== null)
     return done('protection', 'pin_changed')
   }
   return result.reason === 'blocked'

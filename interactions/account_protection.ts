@@ -20,13 +20,6 @@ const FORM = 'choose'
 const choicesOf = ({ policy }: Pick<Visit, 'policy'>) =>
   PROTECTIONS.filter((each) => policy.protections.includes(each))
 
-/**
- * A device that was just forgotten, or given up for another protection, is not offered again in the
- * sign-in that did it.
- */
-export const answerDeviceOffer = ({ site, sessionUid, account: { sub } }: Visit): Promise<void> =>
-  site.keep(sessionUid, sub, { device: { sub, atMs: site.deps.clock() } })
-
 /** A blocked PIN that no passcode stands in for cannot be changed here: its page says who can. */
 export const isPinClosed = ({ policy, account, situation }: Visit): boolean =>
   !policy.protections.includes('pin') ||
@@ -57,9 +50,6 @@ const choose = async (visit: Visit, fields: Fields): Promise<Outcome> => {
   const result = await changeProtection(site.deps, account, policy, choice, { byPasscode }, origin)
   if (!result.ok) {
     return afterRefusal(result.reason)
-  }
-  if (result.pinRemoved) {
-    await answerDeviceOffer(visit)
   }
   return done('protection', result.pinRemoved ? 'pin_disabled' : 'protection_changed')
 }

@@ -107,7 +107,7 @@ const sortFailure = (error: SmtpError): NotSent => {
     forGood: aboutTheMail && responseCode >= 500,
     unusable: !aboutTheMail,
     why: [code, responseCode || undefined, status].filter((part) => part !== undefined).join(' '),
-    answer: withoutAddresses(String(error)).slice(0, ANSWER_LENGTH_MAX),
+    answer: withoutAddresses(String(error)).trim().slice(0, ANSWER_LENGTH_MAX),
   }
 }
 

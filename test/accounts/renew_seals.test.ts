@@ -111,11 +111,23 @@ describe('once the sealing key was rotated', () => {
     ])
     expect(await stale()).toEqual([])
   })
+
+  it('what another process has sealed under a still newer key is left as it is', async () => {
+    const newest = under(rotated, 'newest', { newest: randomBytes(32), new: NEW, old: OLD })
+    await give('nobody', { state: 'in_stock' })
+    const { deps } = listing(rotated, async () => {
+      await renewSeals(newest)
+    })
+    expect(await renewSeals(deps)).toEqual({ renewed: 0, closed: [] })
+    expect((await all()).map(({ sealedSeed }) => newest.seeds.isCurrent(sealedSeed))).toEqual([
+      true,
+    ])
+  })
 })
 
 describe('the gateway', () => {
   it('goes on until all seeds are sealed anew, and then rests', async () => {
-    const { deps, reads } = counting(rotated)
+    const { deps, reads } = listing(rotated)
     const renew = sealRenewal(deps)
     await give('nobody', { state: 'in_stock' })
     await renew()
@@ -139,15 +151,20 @@ describe('the gateway', () => {
   })
 })
 
-/** Counts how often keys are read. */
-const counting = (deps: Deps): { deps: Deps; reads(): number } => {
+/** Counts how often keys are read, and lets something happen right after. */
+const listing = (
+  deps: Deps,
+  then: () => Promise<void> = async () => {},
+): { deps: Deps; reads(): number } => {
   let count = 0
   const { store } = deps
   const otpKeys: typeof store.otpKeys = {
     ...store.otpKeys,
-    list: (...wanted) => {
+    list: async (...wanted) => {
       count += 1
-      return store.otpKeys.list(...wanted)
+      const keys = await store.otpKeys.list(...wanted)
+      await then()
+      return keys
     },
   }
   return { deps: { ...deps, store: { ...store, otpKeys } }, reads: () => count }

@@ -81,6 +81,27 @@ describe('codes, tokens and grants', () => {
     expect(await grants.find('h')).toBeDefined()
   })
 
+  it('go with the grants that are named, those alone', async () => {
+    const { op } = await openWithClock()
+    const grants = op.Adapter('Grant')
+    const tokens = op.Adapter('RefreshToken')
+    for (const id of ['g', 'h', 'i']) {
+      await grants.upsert(id, { accountId: 'lea' }, 60)
+      await tokens.upsert(`token-${id}`, { accountId: 'lea', grantId: id }, 60)
+    }
+    await tokens.upsert('g', { accountId: 'lea', grantId: 'i' }, 60)
+    await op.destroyGrants(['g', 'h', 'unknown'])
+    await op.destroyGrants([])
+    for (const id of ['g', 'h']) {
+      expect(await grants.find(id)).toBeUndefined()
+      expect(await tokens.find(`token-${id}`)).toBeUndefined()
+    }
+    expect(await grants.find('i')).toBeDefined()
+    expect(await tokens.find('token-i')).toBeDefined()
+    // A token that is called like a grant is none.
+    expect(await tokens.find('g')).toBeDefined()
+  })
+
   it('are destroyed and found by user code', async () => {
     const { op } = await openWithClock()
     const codes = op.Adapter('DeviceCode')
@@ -333,6 +354,24 @@ describe('the sessions of a person', () => {
     expect(await sessions.find('id-n')).toBeDefined()
     await sessions.upsert('id-b', { uid: 'b', jti: 'id-b', accountId: 'lea' }, 60)
     expect(await uids()).toEqual([])
+  })
+
+  it('are ended one by one, each by its owner only', async () => {
+    const { op } = await openWithClock()
+    const sessions = op.Adapter('Session')
+    for (const [uid, accountId] of [
+      ['a', 'lea'],
+      ['b', 'lea'],
+      ['n', 'noe'],
+    ]) {
+      await sessions.upsert(`id-${uid}`, { uid, jti: `id-${uid}`, accountId }, 60)
+    }
+    expect(await op.endSession('lea', 'n')).toBeUndefined()
+    expect(await op.endSession('lea', 'a')).toMatchObject({ uid: 'a', accountId: 'lea' })
+    expect(await op.endSession('lea', 'a')).toBeUndefined()
+    expect(await sessions.find('id-a')).toBeUndefined()
+    expect(await sessions.find('id-b')).toBeDefined()
+    expect(await sessions.find('id-n')).toBeDefined()
   })
 
   it('last longer when touched, never shorter', async () => {

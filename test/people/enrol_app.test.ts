@@ -7,18 +7,19 @@ import pino from 'pino'
 import { encode } from 'uqr'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { codeAt } from '../../policies/otp_window.ts'
-import { enrolmentIn } from '../../provider/session_enrolment.ts'
 import { mergeSessions } from '../../provider/session_factors.ts'
+import { enrolments } from '../../provider/session_records.ts'
 import type { Browser, View } from '../support/browser.ts'
 import type { RelyingParty } from '../support/relying_party.ts'
 import { MINUTE_MS, PASSWORD, PIN, type School, startSchool } from '../support/school.ts'
+import { doneOn, formTo, isKept, prove, tokenFor } from './account_visit.ts'
 import { acts, enter, errorsOf, formIn, noticesOf, postByHand, reopen } from './acts.ts'
 
 const KEYS = '/account/keys'
 const APP = '/account/keys/app'
 const APP_PIN = '7294'
-const ADD_FORM = `form[action="${APP}"]`
-const CANCEL_FORM = `form[action="${APP}/cancel"]`
+const ADD = formTo('keys/app')
+const CANCEL = formTo('keys/app/cancel')
 const ACR_OTP = 'urn:vestibule:acr:otp'
 const ESSENTIAL_OTP = JSON.stringify({ id_token: { acr: { essential: true, value: ACR_OTP } } })
 
@@ -46,26 +47,25 @@ type Wishes = Parameters<School['person']>[0]
 
 const passwordOnly = (more: Wishes = {}) => school.person({ protection: 'none', ...more })
 
-/** Opens the page of keys and proves what is asked on the way. */
+/** At the page of keys, signed in. */
 const atKeys = async (
   { identifier }: { identifier: string },
   browser: Browser = school.browser(),
 ): Promise<Browser> => {
   await browser.open(KEYS)
-  if (browser.view.step === 'login') {
-    await browser.submit({ identifier, password: PASSWORD })
-  }
-  if (browser.view.step === 'pin') {
-    await browser.submit({ pin: PIN })
-  }
+  await prove(browser, identifier)
   expect(browser.view.step).toBe('account_keys')
   return browser
 }
 
-/** At the page that shows the secret. */
+/** At the page that shows the secret, with a fresh proof. */
 const atApp = async (who: { identifier: string }, browser?: Browser): Promise<Browser> => {
   const there = await atKeys(who, browser)
-  await there.submit({}, { form: ADD_FORM })
+  await there.submit({}, ADD)
+  await prove(there, who.identifier)
+  if (isKept(there.view)) {
+    await there.submit({ kept: 'yes' })
+  }
   expect(there.view.step).toBe('enrol_app')
   return there
 }
@@ -105,7 +105,7 @@ const enrol = async (who: { identifier: string }, browser?: Browser) => {
 
 const appsOf = (sub: string) => school.gateway.core.deps.store.otpKeys.ofPerson(sub)
 
-const addButton = ({ html }: View) => html.querySelector(ADD_FORM)
+const addButton = ({ html }: View) => html.querySelector(ADD.form)
 
 describe('somebody with a password alone', () => {
   it('adds an authenticator app to their account', async () => {
@@ -113,7 +113,7 @@ describe('somebody with a password alone', () => {
     const browser = await atKeys(who)
     expect(browser.view.url.href).toBe(`${school.issuer}${KEYS}`)
     expect(browser.view.text).toContain('No OTP key was assigned to you.')
-    await browser.submit({}, { form: ADD_FORM })
+    await browser.submit({}, ADD)
     expect(browser.view.url.href).toBe(`${school.issuer}${APP}`)
     const secret = secretOn(browser.view)
     expect(seedOf(secret)).toHaveLength(20)
@@ -190,17 +190,32 @@ describe('somebody with a password alone', () => {
 })
 
 describe('a fresh proof', () => {
-  it('is not asked within five minutes, and is asked after them', async () => {
+  it('is not asked to look at the keys, nor within five minutes; to see the secret, after them', async () => {
     const who = await passwordOnly()
     const browser = await atKeys(who)
     school.later(4 * MINUTE_MS)
-    await browser.open(KEYS)
-    expect(browser.view.step).toBe('account_keys')
+    await browser.submit({}, ADD)
+    expect(browser.view.step).toBe('enrol_app')
     school.later(2 * MINUTE_MS)
     await browser.open(KEYS)
+    expect(browser.view.step).toBe('account_keys')
+    await browser.open(APP)
+    expect(browser.view.step).toBe('login')
+    await browser.submit({ identifier: who.identifier, password: PASSWORD })
+    expect(browser.view.step).toBe('enrol_app')
+  })
+
+  it('is asked before an app is begun, which is then confirmed once', async () => {
+    const who = await passwordOnly()
+    const browser = await atKeys(who)
+    school.later(6 * MINUTE_MS)
+    await browser.submit({}, ADD)
     expect(browser.view.step).toBe('login')
     await browser.submit({ identifier: who.identifier, password: PASSWORD })
     expect(browser.view.step).toBe('account_keys')
+    expect(isKept(browser.view)).toBe(true)
+    await browser.submit({ kept: 'yes' })
+    expect(browser.view.step).toBe('enrol_app')
   })
 
   it('is asked before each form too; what was begun waits for it', async () => {
@@ -226,11 +241,13 @@ describe('a fresh proof', () => {
     await reopen(browser)
     await enter(application, browser, who.identifier)
     expect(browser.view.step).toBe('callback')
-    await browser.open(KEYS)
+    await atKeys(who, browser)
+    await browser.submit({}, ADD)
     expect(browser.view.step).toBe('pin')
     expect(browser.view.text).toContain('Collège des Tilleuls asks for your PIN code.')
     await browser.submit({ pin: PIN })
-    expect(browser.view.step).toBe('account_keys')
+    await browser.submit({ kept: 'yes' })
+    expect(browser.view.step).toBe('enrol_app')
   })
 
   it('is the PIN even where somebody arrives with a new sign-in', async () => {
@@ -239,8 +256,8 @@ describe('a fresh proof', () => {
     await enter(application, browser, who.identifier)
     await browser.submit({ pin: PIN, remember_device: 'yes', device_name: 'Room 201' })
     await reopen(browser)
-    await browser.open(KEYS)
-    await browser.submit({ identifier: who.identifier, password: PASSWORD })
+    await atKeys(who, browser)
+    await browser.submit({}, ADD)
     expect(browser.view.step).toBe('pin')
   })
 
@@ -252,10 +269,12 @@ describe('a fresh proof', () => {
     await enter(application, browser, who.identifier)
     await browser.submit({ pin: PIN })
     expect(browser.view.step).toBe('callback')
-    await browser.open(KEYS)
+    await atKeys(who, browser)
+    await browser.submit({}, ADD)
     expect(browser.view.step).toBe('otp')
     await browser.submit({ passcode: APP_PIN + codeOf(secret) })
-    expect(browser.view.step).toBe('account_keys')
+    await browser.submit({ kept: 'yes' })
+    expect(browser.view.step).toBe('enrol_app')
   })
 
   it('that a blocked PIN makes impossible is refused with its reason, and leads to the portal', async () => {
@@ -267,14 +286,16 @@ describe('a fresh proof', () => {
     await browser.open('/')
     expect(browser.view.step).toBe('portal')
     school.later(6 * MINUTE_MS)
-    await browser.open(KEYS)
+    await atKeys(who, browser)
+    await browser.submit({}, ADD)
     await browser.submit({ identifier: who.identifier, password: PASSWORD })
     expect(browser.view.step).toBe('unmet')
     expect(browser.view.text).toContain('yours is blocked')
     await browser.submit({})
     expect(browser.view.step).toBe('portal')
-    await browser.open(KEYS)
+    await browser.open(APP)
     expect(browser.view.step).toBe('unmet')
+    expect(await appsOf(who.sub)).toEqual([])
   })
 
   it('by a PIN that was defined in this sign-in without counting is asked for in a new one', async () => {
@@ -292,12 +313,14 @@ describe('a fresh proof', () => {
     await browser.submit({}) // The device is not added.
     expect(browser.view.step).toBe('callback')
     school.later(MINUTE_MS)
-    await browser.open(KEYS)
+    await atKeys(who, browser)
+    await browser.submit({}, ADD)
     expect(browser.view.step).toBe('login')
     await browser.submit({ identifier: who.identifier, password: PASSWORD })
     expect(browser.view.step).toBe('pin')
     await browser.submit({ pin: '9160' })
-    expect(browser.view.step).toBe('account_keys')
+    await browser.submit({ kept: 'yes' })
+    expect(browser.view.step).toBe('enrol_app')
   })
 
   it.each(['/account/signed-in', '/account/proved'])(
@@ -323,7 +346,7 @@ describe('a fresh proof', () => {
   it('leads nowhere else than to the pages of the account', async () => {
     const browser = await atKeys(await passwordOnly())
     await browser.open('/account/proved?state=https://thief.example/')
-    expect(browser.view.url.href).toBe(`${school.issuer}${KEYS}`)
+    expect(browser.view.url.href).toBe(`${school.issuer}/account/protection`)
   })
 })
 
@@ -335,9 +358,8 @@ describe('where apps are not offered', () => {
       const browser = await atKeys({ identifier })
       expect(addButton(browser.view)).toBeNull()
       // As somebody would post it who has found out how the token is made.
-      const { deps, opened } = school.gateway.core
-      const [session] = await opened.op.listSessions(sub)
-      const csrf = deps.digest('csrf', `${session?.uid}:enrol_app`)
+      const [session] = await school.gateway.core.opened.op.listSessions(sub)
+      const csrf = tokenFor(school, String(session?.uid), 'keys/app')
       await browser.post(APP, { csrf })
       expect(browser.view).toMatchObject({ step: 'error', status: 404 })
       await browser.open(APP)
@@ -355,7 +377,7 @@ describe('where apps are not offered', () => {
     await school.policies({ staff: {} })
     const keys = await atKeys(who, browser)
     await school.policies({ staff: { otp_keys: { apps: false } } })
-    await keys.submit({}, { form: ADD_FORM })
+    await keys.submit({}, ADD)
     expect(keys.view).toMatchObject({ step: 'error', status: 404 })
     await school.policies({ staff: {} })
     expect(await appsOf(who.sub)).toEqual([])
@@ -386,7 +408,8 @@ describe('the form', () => {
       await browser.submit(filled(wrongCodeOf(secret)))
     }
     expect(browser.view.step).toBe('account_keys')
-    await browser.submit({}, { form: ADD_FORM })
+    expect(doneOn(browser.view)).toContain('Nothing was changed: too many codes were wrong.')
+    await browser.submit({}, ADD)
     expect(secretOn(browser.view)).not.toBe(secret)
     expect(errorsOf(browser.view)).toEqual([])
     expect(await appsOf(who.sub)).toEqual([])
@@ -438,8 +461,8 @@ describe('the form', () => {
     const browser = await atKeys(who)
     const other = await browser.copy()
     await other.open(KEYS)
-    await browser.submit({}, { form: ADD_FORM })
-    await other.submit({}, { form: ADD_FORM })
+    await browser.submit({}, ADD)
+    await other.submit({}, ADD)
     expect(secretOn(other.view)).toBe(secretOn(browser.view))
   })
 
@@ -449,13 +472,13 @@ describe('the form', () => {
     const secret = secretOn(browser.view)
     const confirmed = await browser.copy()
     await confirmed.open(APP)
-    await browser.submit({}, { form: CANCEL_FORM })
+    await browser.submit({}, CANCEL)
     expect(browser.view.step).toBe('account_keys')
     await confirmed.submit(filled(codeOf(secret)))
     expect(await appsOf(who.sub)).toEqual([])
     await browser.open(APP)
     expect(browser.view.step).toBe('account_keys')
-    await browser.submit({}, { form: ADD_FORM })
+    await browser.submit({}, ADD)
     expect(secretOn(browser.view)).not.toBe(secret)
   })
 
@@ -472,7 +495,10 @@ describe('the form', () => {
       }
     }
     expect(browser.view.step).toBe('account_keys')
+    expect(doneOn(browser.view)).toContain('Nothing was changed: adding the app took too long.')
     expect(readOn(browser.view)).not.toContain(secret)
+    await browser.open(KEYS)
+    expect(doneOn(browser.view)).toBeUndefined()
   })
 
   it.each([
@@ -549,10 +575,10 @@ describe('the secret', () => {
 })
 
 describe('the record of a session', () => {
-  const session = (revision?: number, kept: object = { step: 'none' }) => ({
+  const session = (revision?: number, value: object = { step: 'none' }) => ({
     accountId: 'sub',
     factors: { sub: 'sub', proofs: {} },
-    ...(revision === undefined ? {} : { enrolment: { sub: 'sub', revision, kept } }),
+    ...(revision === undefined ? {} : { enrolment: { sub: 'sub', revision, value } }),
   })
   const begun = session(1, { step: 'under_way' })
 
@@ -565,7 +591,7 @@ describe('the record of a session', () => {
   })
 
   it('keeps the enrolment of one person from another', () => {
-    expect(enrolmentIn(begun)).toEqual({ step: 'under_way' })
-    expect(enrolmentIn({ ...begun, accountId: 'other' })).toEqual({ step: 'none' })
+    expect(enrolments.read(begun)).toEqual({ step: 'under_way' })
+    expect(enrolments.read({ ...begun, accountId: 'other' })).toEqual({ step: 'none' })
   })
 })

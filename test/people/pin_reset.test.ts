@@ -37,7 +37,7 @@ beforeAll(async () => {
     ...WRITES_MAILS,
     applications: [{ ...ENT, scope: 'openid profile email school offline_access' }],
   }
-  school = await startSchool(settings, { log: pino({ level: 'trace' }, sink) })
+  school = await startSchool(settings, { log: pino({ level: 'trace', base: null }, sink) })
   application = await school.application()
 })
 afterAll(() => school.stop())
@@ -377,8 +377,8 @@ describe('the mailed code', () => {
     expect(await count(sub, 'pin_reset_code_right')).toBe(0)
   })
 
-  it('is right for one of twenty processes', async () => {
-    const account = await somebody('processes')
+  it('is right for one of twenty callers', async () => {
+    const account = await somebody('callers')
     const { deps } = school.gateway.core
     const sent = await deps.store.transact((tables) =>
       sendCode(deps, tables, account, {
@@ -631,8 +631,8 @@ describe('after a reset', () => {
   it('every device of the account asks for the PIN; those of others in the family do not', async () => {
     const { sub } = await somebody('devices')
     const { sub: child } = await somebody('devices.child')
-    const family = await added('devices', 'Family laptop')
-    await added('devices.child', 'Family laptop', family)
+    const family = await added('devices', 'Laptop of the Moreaus')
+    await added('devices.child', 'Laptop of the Moreaus', family)
     const phone = await added('devices', 'Phone of Camille')
     await enter(application, phone, 'devices')
     expect(phone.view.step).toBe('callback')
@@ -640,7 +640,7 @@ describe('after a reset', () => {
 
     await reset(await atThePin('devices'), sub)
     expect(await devicesOf(school, sub)).toEqual([])
-    expect(await devicesOf(school, child)).toEqual(['Family laptop'])
+    expect(await devicesOf(school, child)).toEqual(['Laptop of the Moreaus'])
     await atThePin('devices', phone)
     await atThePin('devices', family)
     await reopen(family)

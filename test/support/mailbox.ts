@@ -130,8 +130,14 @@ const refusal = (code: number): Error | null =>
     ? null
     : Object.assign(new Error(`${code > 499 ? '5' : '4'}.1.1 refused`), { responseCode: code })
 
-/** A real mail server on a free port of this machine. */
-export const openMailbox = async (options: SMTPServerOptions = {}): Promise<Mailbox> => {
+/**
+ * A real mail server on a free port of this machine. `stranger`: with a certificate that is not
+ * `MAILBOX_CERTIFICATE`, and that nobody trusts.
+ */
+export const openMailbox = async (
+  options: SMTPServerOptions = {},
+  { stranger = false }: { stranger?: boolean } = {},
+): Promise<Mailbox> => {
   const mails: Arrived[] = []
   const logIns: [string, string][] = []
   const sockets = new Map<number | undefined, Socket>()
@@ -153,8 +159,8 @@ export const openMailbox = async (options: SMTPServerOptions = {}): Promise<Mail
 
   const up = async (): Promise<void> => {
     server = new SMTPServer({
-      key: pem('key.pem'),
-      cert: MAILBOX_CERTIFICATE,
+      key: pem(stranger ? 'stranger_key.pem' : 'key.pem'),
+      cert: stranger ? pem('stranger_cert.pem') : MAILBOX_CERTIFICATE,
       authOptional: true,
       disableReverseLookup: true,
       closeTimeout: 1,
@@ -175,7 +181,12 @@ export const openMailbox = async (options: SMTPServerOptions = {}): Promise<Mail
       },
       ...options,
     })
-    server.server.on('connection', (socket: Socket) => sockets.set(socket.remotePort, socket))
+    // Not the socket below TLS: Node crashes when that is destroyed after a failed handshake.
+    server.server.on(options.secure ? 'secureConnection' : 'connection', (socket: Socket) => {
+      const { remotePort } = socket
+      sockets.set(remotePort, socket)
+      socket.once('close', () => sockets.delete(remotePort))
+    })
     server.on('error', () => {}) // Connections that were cut, on purpose.
     server.listen(port, '0.0.0.0')
     await once(server.server, 'listening')
