@@ -115,7 +115,7 @@ export const createSessionEnds = (
 /** What the OP's own sign-out calls; its types leave it out. */
 interface Listener {
   readonly backchannelLogoutUri?: string | undefined
-  /** Sends a new logout token, good for two minutes, within 2.5 seconds. Throws unless answered 2xx. */
+  /** Sends a new logout token, good for two minutes. Throws unless taken within 2.5 seconds. */
   backchannelLogout(sub: string, sid: string): Promise<void>
 }
 

@@ -300,14 +300,16 @@ describe('defining a PIN in the account', () => {
 
   it('counts from the next sign-in where the account had one before', async () => {
     const who = await someone({ pin: PIN })
-    const browser = await atAccount(school, who, 'protection')
-    await browser.submit({ protection: 'none' }, CHOOSE)
-    await browser.open(PIN_PAGE)
+    const former = await atAccount(school, who, 'protection')
+    await former.submit({ protection: 'none' }, CHOOSE)
+    const browser = await atAccount(school, who, 'pin')
     await browser.submit(typed(NEW_PIN), SAVE)
+    await browser.submit({}) // The device that is offered.
     expect(doneOn(browser.view)).toBe('Your PIN code is defined.')
-    school.later(6 * MINUTE_MS)
-    const stepUp = { claims: ESSENTIAL_PIN, max_age: '300' }
-    await application.start(browser, stepUp)
+    await application.start(browser, { claims: ESSENTIAL_PIN })
+    expect(browser.view.step).toBe('unmet')
+    await reopen(browser)
+    await application.start(browser, { claims: ESSENTIAL_PIN })
     await browser.submit({ identifier: who.identifier, password: PASSWORD })
     expect(browser.view.step).toBe('pin')
     await browser.submit({ pin: NEW_PIN })
@@ -445,7 +447,10 @@ describe('a passcode', () => {
     const who = await someone({ pin: PIN })
     await recognised(who)
     const key = await giveKey(school, who.sub)
-    await school.gateway.core.deps.store.accounts.setPinBlocked(who.sub, Date.now())
+    for (const wrong of ['5061', '5062', '5063']) {
+      await signsInWith(who, wrong)
+    }
+    expect(await pinOf(who)).toMatchObject({ blockedAt: Date.now() })
     const browser = await atPin(who, key)
     await browser.submit(typed(NEW_PIN), SAVE)
     expect(browser.view.step).toBe('device') // As whenever a PIN is defined.

@@ -35,7 +35,7 @@ function onKey(event) {
   if (at < 0 || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return
   const step = STEPS[event.key]
   if (step !== undefined) go(at + step)
-  else if (event.key === 'Insert' && !event.repeat) rows[at]?.querySelector('button')?.click()
+  else if (event.key === 'Delete' && !event.repeat) rows[at]?.querySelector('button')?.click()
   else return
   event.preventDefault()
 }
