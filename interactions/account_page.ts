@@ -18,7 +18,6 @@ import { type Fields, keptFields, readForm } from './form.ts'
 import {
   ACCOUNT_PAGES,
   type AccountPageName,
-  isProved,
   provedPerson,
   type SignedInPerson,
   signedInPerson,
@@ -195,7 +194,7 @@ export const submitAccountForm = async (
   }
   const visit = visitOf(ctx, site, page, person)
   assertOurForm(ctx, site, person.sessionUid, `${page}/${form}`, posted.text('csrf'))
-  if (!(await isProved(ctx, site))) {
+  if (!person.fresh) {
     return proveFirst(visit, form, posted)
   }
   const fields = await fieldsToUse(visit, form, posted)

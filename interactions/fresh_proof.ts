@@ -43,17 +43,16 @@ export interface SignedInPerson {
   readonly situation: Situation
   readonly session: unknown
   readonly sessionUid: string
+  /** Their strongest usable factor was proved a moment ago. */
+  readonly fresh: boolean
 }
 
-/** Somebody signed in whose strongest factor was proved a moment ago. */
-export interface ProvedPerson extends SignedInPerson {
-  readonly fresh: true
-}
+/** Somebody who may change something in their account now. */
+export type ProvedPerson = SignedInPerson & { readonly fresh: true }
 
 interface Visitor extends SignedInPerson {
   /** Nothing is due for a page of ours. */
   readonly ready: boolean
-  readonly fresh: boolean
   /** What an authorization request asks for, to get the proof. */
   readonly params: Readonly<Record<string, string>>
 }
@@ -104,7 +103,7 @@ const visitorOf = async (ctx: Context, site: Site): Promise<Visitor | null> => {
   }
 }
 
-const isFresh = (visitor: Visitor): visitor is Visitor & { fresh: true } => visitor.fresh
+const isFresh = (visitor: Visitor): visitor is Visitor & ProvedPerson => visitor.fresh
 
 const sendToProve = (
   ctx: Context,
@@ -141,10 +140,6 @@ export const signedInPerson = async (
   const visitor = await visitorOf(ctx, site)
   return visitor?.ready === true ? visitor : sendToProve(ctx, site, page, null)
 }
-
-/** Whether this person, signed in, may change something now, without asking them to prove it. */
-export const isProved = async (ctx: Context, site: Site): Promise<boolean> =>
-  (await visitorOf(ctx, site))?.fresh === true
 
 const pageOf = ({ query: { state } }: Context): string =>
   ACCOUNT_PAGES[isAccountPage(state) ? state : 'protection']

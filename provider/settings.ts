@@ -238,7 +238,7 @@ const fields = z.strictObject({
     z.enum(['fr', 'en']).default('fr'),
   ),
   time_zone: setting(
-    'Time zone of the dates on pages.',
+    'Time zone of the dates on pages and in mails.',
     z.string().refine(isTimeZone).default('Europe/Paris'),
     { allowed: 'a time zone name such as Europe/Paris or Indian/Reunion' },
   ),
