@@ -4,6 +4,9 @@ import type { UserType } from '../policies/user_type.ts'
 
 export type Locale = 'fr' | 'en'
 
+/** What a person can choose: a language, or on each page the one that their browser asks for. */
+export type ChosenLocale = Locale | 'browser'
+
 /** One person, as the directory knows them. */
 export interface Person {
   /** Key in the directory that the person came from; never changes. */
@@ -58,8 +61,12 @@ export interface Account extends Person {
   readonly passwordResetByMailAt: number
   /** Address that its owner has proved to read; comes before the imported one. */
   readonly verifiedEmail: string | null
-  /** The language that its owner has chosen, whatever the directory says. */
-  readonly chosenLocale: Locale | null
+  /** When that last changed (ms); null: never, or as far back as nobody doubts. */
+  readonly verifiedAt: number | null
+  /** What to go back to, should that change have been a stranger's. */
+  readonly previousVerifiedEmail: string | null
+  /** The language that its owner has chosen, whatever the directory says; null: not yet. */
+  readonly chosenLocale: ChosenLocale | null
   /** Whatever was proved or issued before (ms) is void. */
   readonly validAfter: number
   readonly disabledAt: number | null
@@ -75,11 +82,17 @@ export const identifierKey = (typed: string): string =>
 export const fullName = (person: Pick<Person, 'givenName' | 'familyName'>): string =>
   `${person.givenName} ${person.familyName}`.trim()
 
-/** The language to write to somebody in; null: nobody has said. */
+/**
+ * The language to write to somebody in; null: nobody has said, or it is left to the browser. Pages
+ * then follow the browser, and mails, which no browser asks for, are in the school's language.
+ */
 export const localeOfAccount = ({
   chosenLocale,
   locale,
-}: Pick<Account, 'chosenLocale' | 'locale'>): Locale | null => chosenLocale ?? locale
+}: Pick<Account, 'chosenLocale' | 'locale'>): Locale | null => {
+  const asked = chosenLocale ?? locale
+  return asked === 'browser' ? null : asked
+}
 
 /** Where mail about the account goes; null: nowhere. */
 export const mailAddress = ({

@@ -19,13 +19,13 @@ import { tell, whence } from './notices.ts'
 import type { Deps, HashPlace, Origin, Tables } from './ports.ts'
 import { passwordOwner } from './sign_in.ts'
 
-export interface OwnPasswordChange extends NewPassword {
+interface OwnPasswordChange extends NewPassword {
   /** Null: a passcode that was just proved stands in for it. */
   readonly current: string | null
 }
 
 /** What the person wants besides. A change alone says nothing against either. */
-export interface BesideChange {
+interface BesideChange {
   /** Ends the other sessions; null: they go on. */
   readonly endOthers: (() => Promise<unknown>) | null
   /** Recognised devices but this one. */

@@ -1,5 +1,6 @@
 import type { Account } from './account.ts'
 import { auditEntry } from './audit.ts'
+import { MAILED_AT, tell, whence } from './notices.ts'
 import type { OtpKey } from './otp_key.ts'
 import type { AuditEntry, Deps, Device, Notice, Origin } from './ports.ts'
 
@@ -7,10 +8,10 @@ import type { AuditEntry, Deps, Device, Notice, Origin } from './ports.ts'
  * Far more than a person's year leaves behind; whatever somebody else's tries add, a copy is made
  * without keeping everybody else waiting.
  */
-export const RECORDS_COPIED_MAX = 5_000
+const RECORDS_COPIED_MAX = 5_000
 
 /** A session as its owner is told of it. */
-export interface CopiedSession {
+interface CopiedSession {
   readonly signedInAt: number
   readonly from: {
     readonly browser: string
@@ -34,6 +35,7 @@ const accountOf = (instant: Instant, { password, pin, ...account }: Account) => 
   birth_date: account.birthDate,
   email: account.email,
   verified_email: account.verifiedEmail,
+  previous_verified_email: account.previousVerifiedEmail,
   establishments: account.establishments,
   classes: account.classes,
   children: account.children,
@@ -89,10 +91,14 @@ const keyOf = (instant: Instant, key: OtpKey) => ({
   last_used_at: instant(key.lastUsedAt),
 })
 
-const noticeOf = (instant: Instant, { code, atMs, params }: Notice) => ({
+const noticeOf = (
+  instant: Instant,
+  { code, atMs, params: { [MAILED_AT]: _mailedAt, ...params }, answeredAt }: Notice,
+) => ({
   code,
   at: instant(atMs),
   params,
+  answered_at: instant(answeredAt),
 })
 
 /** Names of members of staff are theirs; a keyed hash of the identifier says nothing. */
@@ -124,7 +130,11 @@ export const copyOfData = async (
   const instant: Instant = (timeMs) => (timeMs === null ? null : write(timeMs))
   const { sub } = account
   const { store } = deps
-  await store.audit.append(auditEntry(deps, { act: 'data_copied', sub, origin }))
+  // Told before anything leaves: it may be somebody else at an open browser.
+  await store.transact(async (tables) => {
+    await tell(deps, tables, sub, 'data_copied', { params: whence(origin) })
+    await tables.audit.append(auditEntry(deps, { act: 'data_copied', sub, origin }))
+  })
   const [devices, keys, notices, entries] = await Promise.all([
     store.devices.list(sub),
     store.otpKeys.ofPerson(sub),

@@ -35,7 +35,7 @@ export interface Enrolment {
 export const ENROLMENT_MS = 15 * 60_000
 /** The person has the seed before them: whoever types so many wrong codes has another one. */
 export const ENROLMENT_TRIES = 10
-export const APPS_OF_ONE_PERSON_MAX = 5
+const APPS_OF_ONE_PERSON_MAX = 5
 
 /** What every authenticator app can do; many ignore anything else in a key URI. */
 export const APP_FACE = { algorithm: 'SHA1', digits: 6, periodSeconds: 30 } as const

@@ -1,5 +1,6 @@
-import { type Account, isProtectedAlike, mailAddress } from './account.ts'
+import { type Account, isProtectedAlike, type Locale, mailAddress } from './account.ts'
 import { type AuditAct, auditEntry } from './audit.ts'
+import { doubtedSince, undoubtedAddress } from './doubted.ts'
 import { checkCode, sendCode } from './mailed_code.ts'
 import { tell, whence } from './notices.ts'
 import { maskAddress } from './pin_reset.ts'
@@ -22,7 +23,7 @@ export const requestAddress = (
   deps: Deps,
   account: Account,
   email: string,
-  boundTo: string,
+  { boundTo, locale }: { readonly boundTo: string; readonly locale: Locale },
 ): Promise<PendingAddress | null> =>
   deps.store.transact(async (tables) => {
     const sent = await sendCode(deps, tables, account, {
@@ -30,6 +31,7 @@ export const requestAddress = (
       boundTo,
       to: email,
       template: 'address_code',
+      locale,
     })
     return sent.ok ? { email, codeId: sent.id } : null
   })
@@ -48,7 +50,10 @@ const setAddress = async (
     return false
   }
   const [from, to] = [mailAddress(now), mailAddress({ ...now, verifiedEmail: email })]
-  await tables.accounts.setVerifiedEmail(sub, email)
+  const atMs = deps.clock()
+  // Changed twice within what may be doubted: what to go back to is the one from before all that.
+  const previous = undoubtedAddress(now, await doubtedSince(tables, sub, atMs))
+  await tables.accounts.setVerifiedEmail(sub, email, { atMs, previous })
   const address = to === null ? {} : { address: maskAddress(to) }
   const alsoTo = from === null || from === to ? [] : [from]
   await tell(deps, tables, sub, 'address_changed', {

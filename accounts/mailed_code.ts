@@ -1,5 +1,5 @@
 import { timingSafeEqual } from 'node:crypto'
-import type { Account } from './account.ts'
+import type { Account, Locale } from './account.ts'
 import { randomId } from './audit.ts'
 import { type Letter, queueLetter } from './outbox.ts'
 import type { Deps, MailedCodePurpose, MailedCodes, Tables } from './ports.ts'
@@ -9,12 +9,14 @@ const DIGITS = 6
 export const MAILED_CODE_MINUTES = 10
 const LIFETIME_MS = MAILED_CODE_MINUTES * 60_000
 /** Of one code. */
-export const MAILED_CODE_TRIES_MAX = 5
+const MAILED_CODE_TRIES_MAX = 5
+const LIMIT_IN_A_ROW = { most: 3, withinMs: 15 * 60_000 }
+const LIMIT_OF_A_DAY = { most: 10, withinMs: 24 * 3_600_000 }
 /** Of one account and purpose: a mailbox is not flooded, nor a code guessed by asking for many. */
-const LIMITS: Parameters<MailedCodes['add']>[1] = [
-  { most: 3, withinMs: 15 * 60_000 },
-  { most: 10, withinMs: 24 * 3_600_000 },
-]
+const LIMITS: Parameters<MailedCodes['add']>[1] = [LIMIT_IN_A_ROW, LIMIT_OF_A_DAY]
+
+/** `too_many`: wait a quarter of an hour; `too_many_today`: wait until tomorrow. */
+export type TooManyMails = 'too_many' | 'too_many_today'
 
 /** What a code is for, and the one flow (and with it the browser) that may use it. */
 export interface CodeFlow {
@@ -27,9 +29,9 @@ const codeHash = ({ digest }: Pick<Deps, 'digest'>, id: string, code: string): s
 
 /**
  * Mails six digits to `to` (null: to the account's address as it is when the mail is sent), in the
- * caller's transaction. Codes that were sent before in this flow end. `too_many`: 3 in 15 minutes
- * or 10 in a day, counted per account and purpose; nothing is sent then, and a code that was sent
- * before stays good.
+ * caller's transaction, in the language of the page that asks. Codes that were sent before in this
+ * flow end. `too_many`: 3 in 15 minutes, `too_many_today`: 10 in a day, counted per account and
+ * purpose; nothing is sent then, and a code that was sent before stays good.
  */
 export const sendCode = async (
   deps: Pick<Deps, 'clock' | 'random' | 'letters' | 'mails' | 'digest'>,
@@ -40,12 +42,15 @@ export const sendCode = async (
     boundTo,
     to,
     template,
+    locale,
   }: CodeFlow & {
     readonly to: string | null
+    /** Null: the account's. */
+    readonly locale: Locale | null
     readonly template: Extract<Letter, { code: string; minutes: number }>['template']
   },
 ): Promise<
-  { readonly ok: true; readonly id: string } | { readonly ok: false; reason: 'too_many' }
+  { readonly ok: true; readonly id: string } | { readonly ok: false; reason: TooManyMails }
 > => {
   const { sub } = account
   const id = randomId(deps.random)
@@ -64,7 +69,8 @@ export const sendCode = async (
     LIMITS,
   )
   if (!added) {
-    return { ok: false, reason: 'too_many' }
+    const today = await tables.mailedCodes.isFull(sub, purpose, [LIMIT_OF_A_DAY], atMs)
+    return { ok: false, reason: today ? 'too_many_today' : 'too_many' }
   }
   await queueLetter(deps, tables, account, {
     template,
@@ -72,6 +78,7 @@ export const sendCode = async (
     to,
     code,
     minutes: MAILED_CODE_MINUTES,
+    locale,
   })
   return { ok: true, id }
 }

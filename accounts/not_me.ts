@@ -1,23 +1,52 @@
 import { type Account, isBlockedPin } from './account.ts'
 import type { EndEverything } from './administer.ts'
-import { auditEntry } from './audit.ts'
+import {
+  doubtedSince,
+  dropDoubtedAddress,
+  loseDoubtedKeys,
+  NOT_ME_MS,
+  undoubtedAddress,
+} from './doubted.ts'
 import { AppError } from './errors.ts'
-import { tell } from './notices.ts'
-import { reportLost } from './otp_key.ts'
-import type { Deps, Notice, Origin, Tables } from './ports.ts'
+import type { Deps, Notice, NoticeCode, Origin, Tables } from './ports.ts'
 import { secureDurably } from './secure_account.ts'
 
-/** What the link of a mail names: one notice of one person. */
-export interface NotMe {
+/** What a link names: one notice of one person. */
+interface NotMe {
   readonly sub: string
   readonly noticeId: string
   /** When the notice was given (ms). */
   readonly atMs: number
 }
 
-const DAY_MS = 24 * 3_600_000
-/** How long a notice can be answered. */
-export const NOT_ME_MS = 7 * DAY_MS
+/** What may be a stranger's doing: these offer *This wasn't me*. */
+const MAYBE_A_STRANGER: ReadonlySet<NoticeCode> = new Set<NoticeCode>([
+  'new_connection',
+  'device_added',
+  'device_forgotten_copied',
+  'devices_forgotten',
+  'pin_defined',
+  'pin_changed',
+  'pin_reset_by_mail',
+  'pin_wrong',
+  'pin_blocked',
+  'password_changed',
+  'protection_chosen',
+  'protection_changed',
+  'key_in_service',
+  'key_blocked',
+  'address_changed',
+  'sessions_ended_by_owner',
+  'data_copied',
+])
+
+export const mayBeAStranger = (code: NoticeCode): boolean => MAYBE_A_STRANGER.has(code)
+
+/** Whether *This wasn't me* can be said to a notice now. */
+export const isAnswerable = (
+  { clock }: Pick<Deps, 'clock'>,
+  { code, atMs, answeredAt }: Notice,
+): boolean => mayBeAStranger(code) && answeredAt === null && clock() - atMs < NOT_ME_MS
 
 /** Beside the keys of the outbox: a letter is bound to an id of it, never to this. */
 const SEAL_OWNER = 'not_me'
@@ -48,91 +77,90 @@ export const readNotMeToken = (
   return read !== null && deps.clock() - read.atMs < NOT_ME_MS ? read : null
 }
 
-/** More than the answers that one person can have given while their links last. */
-const ANSWERS_LOOKED_AT = 1_000
-const NOTICES_LOOKED_AT = 200
-
-/** Whether an answer to this notice was acted on. */
-const isAnswered = async ({ store }: Deps, { sub, noticeId }: NotMe): Promise<boolean> => {
-  const answers = await store.audit.list({ sub, act: 'not_me' }, ANSWERS_LOOKED_AT)
-  return answers.some(({ detail }) => detail['notice'] === noticeId)
+/** Nobody is back in: no new password, no PIN that is open again, no key used since. */
+const isStillShut = async (
+  { otpKeys }: Pick<Tables, 'otpKeys'>,
+  { sub, password, pin }: Account,
+  shutAt: number,
+): Promise<boolean> => {
+  if (password !== null) {
+    return password.voidedAt !== null
+  }
+  if (pin !== null) {
+    return isBlockedPin(pin)
+  }
+  const keys = await otpKeys.ofPerson(sub)
+  return keys.every(({ lastUsedAt }) => lastUsedAt === null || lastUsedAt <= shutAt)
 }
 
-/** What the notice told; generally, where so many came after it that it is not looked for. */
-const noticeOf = async ({ store }: Deps, { sub, noticeId, atMs }: NotMe): Promise<Notice> => {
-  const notices = await store.notices.list(sub, NOTICES_LOOKED_AT)
-  return (
-    notices.find(({ id }) => id === noticeId) ?? {
-      id: noticeId,
-      sub,
-      code: 'new_connection',
-      atMs,
-      params: {},
-    }
-  )
-}
-
-/** Nobody is back in by what was shut: no new password, no PIN that is open again. */
-const isStillShut = ({ password, pin }: Account): boolean =>
-  password === null ? pin === null || isBlockedPin(pin) : password.voidedAt !== null
+/** When an account was last secured in this way (ms); 0: never. */
+const securedAt = async (
+  { audit }: Pick<Tables, 'audit'>,
+  sub: string,
+  act: 'not_me' | 'password_voided',
+): Promise<number> => (await audit.list({ sub, act }, 1))[0]?.atMs ?? 0
 
 /** Where a link leads. */
 export type NotMeState =
   | { readonly step: 'ask'; readonly account: Account; readonly notice: Notice }
-  /** It was answered, and the ways back in are what its person needs. */
+  /** It was answered, or another was since, and the ways back in are what its person needs. */
   | { readonly step: 'done'; readonly account: Account }
-  /** Not one of ours, too old, or answered so long ago that its person is back in. */
+  /** Not one of ours, too old, or from before its person came back in. */
   | { readonly step: 'over' }
+
+const OVER: NotMeState = { step: 'over' }
+
+const stateOf = async (tables: Tables, { noticeId, sub }: NotMe): Promise<NotMeState> => {
+  const notice = await tables.notices.find(noticeId, sub)
+  const account = await tables.accounts.bySub(sub)
+  if (notice === null || account === null) {
+    return OVER
+  }
+  const saidAt = await securedAt(tables, sub, 'not_me')
+  const shutAt = Math.max(saidAt, await securedAt(tables, sub, 'password_voided'))
+  const isSaid = notice.answeredAt !== null || notice.atMs <= saidAt
+  // From before the account was shut: whoever is back in must not lose it again by an old mail.
+  if ((isSaid || notice.atMs <= shutAt) && !(await isStillShut(tables, account, shutAt))) {
+    return OVER
+  }
+  // What the school has shut is still to be searched for what a stranger left.
+  return isSaid ? { step: 'done', account } : { step: 'ask', account, notice }
+}
 
 /** Reads only: mail scanners follow links. */
 export const notMeState = async (deps: Deps, token: string): Promise<NotMeState> => {
   const named = readNotMeToken(deps, token)
-  const account = named === null ? null : await deps.store.accounts.bySub(named.sub)
-  if (named === null || account === null) {
-    return { step: 'over' }
-  }
-  if (!(await isAnswered(deps, named))) {
-    return { step: 'ask', account, notice: await noticeOf(deps, named) }
-  }
-  return isStillShut(account) ? { step: 'done', account } : { step: 'over' }
+  return named === null ? OVER : stateOf(deps.store, named)
 }
 
-/** A key that was put in service since is in unknown hands: its passcode would open the account. */
-const loseKeysSince = async (
+const secure = async (
   deps: Deps,
   tables: Tables,
-  { sub, atMs }: NotMe,
+  before: Account,
+  noticeId: string,
   origin: Origin,
 ): Promise<void> => {
-  const keys = await tables.otpKeys.ofPerson(sub)
-  for (const key of keys.filter(({ inServiceAt }) => inServiceAt !== null && inServiceAt >= atMs)) {
-    const lost = reportLost(key, deps.clock())
-    if (lost.ok) {
-      const { serial } = key
-      await tables.otpKeys.save(lost.key)
-      await tell(deps, tables, sub, 'key_lost', { params: { key: serial } })
-      await tables.audit.append(
-        auditEntry(deps, { act: 'key_lost', sub, origin, detail: { key: serial, why: 'not_me' } }),
-      )
-    }
-  }
-}
-
-/** An address that was proved since may be a stranger's: a code mailed there would let them in. */
-const dropAddressSince = async (
-  { accounts, notices }: Tables,
-  { sub, atMs }: NotMe,
-): Promise<void> => {
-  const changedAt = await notices.newest(sub, 'address_changed')
-  if (changedAt !== null && changedAt >= atMs) {
-    await accounts.setVerifiedEmail(sub, null)
-  }
+  const { sub } = before
+  const sinceMs = await doubtedSince(tables, sub, deps.clock())
+  // First: what is told from here on must not go to a stranger.
+  await dropDoubtedAddress(deps, tables, before, sinceMs, origin)
+  await loseDoubtedKeys(deps, tables, sub, sinceMs, origin)
+  const undoubted = undoubtedAddress(before, sinceMs)
+  const asked = {
+    why: 'not_me',
+    by: sub,
+    origin,
+    detail: { notice: noticeId },
+    alsoTo: undoubted === null ? [] : [undoubted],
+  } as const
+  await secureDurably(deps, tables, (await tables.accounts.bySub(sub)) ?? before, asked)
 }
 
 /**
- * *This wasn't me*, said to one notice: once, and the account is secured. Keys and an
- * address that came to it since then are not trusted either. Said again, or to an old
- * mail after its person is back in, it changes nothing (false).
+ * *This wasn't me*, said to one notice: the account is secured, once. Keys and an address that came
+ * to it while a notice could be answered are not trusted either, whichever notice it was. Said
+ * again, or to an older one, it ends once more what may be left of the sessions, should the first
+ * time have been cut short. False, and nothing is changed: its person is back in, or it is too old.
  */
 export const sayNotMe = async (
   deps: Deps,
@@ -145,22 +173,15 @@ export const sayNotMe = async (
     return false
   }
   const { sub, noticeId } = named
-  const said = await deps.store.transact(async (tables) => {
-    if (!(await tables.notices.answer(noticeId, sub, deps.clock()))) {
-      return false
+  const isShut = await deps.store.transact(async (tables) => {
+    const state = await stateOf(tables, named)
+    if (state.step === 'ask' && (await tables.notices.answer(noticeId, sub, deps.clock()))) {
+      await secure(deps, tables, state.account, noticeId, origin)
     }
-    await loseKeysSince(deps, tables, named, origin)
-    await dropAddressSince(tables, named)
-    const account = await tables.accounts.bySub(sub)
-    if (account === null) {
-      return false
-    }
-    const detail = { notice: noticeId }
-    await secureDurably(deps, tables, account, { why: 'not_me', by: sub, origin, detail })
-    return true
+    return state.step !== 'over'
   })
-  if (said) {
+  if (isShut) {
     await endEverything(sub)
   }
-  return said
+  return isShut
 }

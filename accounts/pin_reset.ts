@@ -1,8 +1,14 @@
 import { newKeyCounts } from '../policies/next_step.ts'
 import type { Policy } from '../policies/policy.ts'
-import { type Account, isBlockedPin, isProtectedAlike, mailAddress } from './account.ts'
+import {
+  type Account,
+  isBlockedPin,
+  isProtectedAlike,
+  type Locale,
+  mailAddress,
+} from './account.ts'
 import { auditEntry } from './audit.ts'
-import { type CodeFlow, checkCode, liveCode, sendCode } from './mailed_code.ts'
+import { type CodeFlow, checkCode, liveCode, sendCode, type TooManyMails } from './mailed_code.ts'
 import { makeNewPin, type NewPinRefusal, type TypedPin } from './new_pin.ts'
 import { tell, whence } from './notices.ts'
 import type { Deps, Origin, Tables } from './ports.ts'
@@ -10,18 +16,24 @@ import type { Deps, Origin, Tables } from './ports.ts'
 /** A button pressed twice, or for want of an answer, sends one mail. */
 const SAME_REQUEST_MS = 10_000
 
-export type PinResetRefusal = 'not_allowed' | 'no_address' | 'mailed_password' | 'too_many'
+type PinResetRefusal = 'not_allowed' | 'no_address' | 'mailed_password' | TooManyMails
 
 export type PinResetRequest =
   | { readonly ok: true; readonly codeId: string }
   | { readonly ok: false; readonly reason: PinResetRefusal }
 
-export type PinResetResult =
+type PinResetResult =
   | { readonly ok: true }
   | { readonly ok: false; readonly reason: NewPinRefusal | 'changed_meanwhile' }
 
 /** Ends every session of the account but the one that this happens in, with its grants. */
-export type EndOthers = () => Promise<unknown>
+type EndOthers = () => Promise<unknown>
+
+/** The sign-in that a code is asked for in, and with it the browser, and the language of its page. */
+interface Asking {
+  readonly boundTo: string
+  readonly locale: Locale
+}
 
 const flowOf = (boundTo: string): CodeFlow => ({ purpose: 'pin_reset', boundTo })
 
@@ -63,12 +75,19 @@ const obstacleTo = (
   return isPasswordJustMailed(account, clock()) ? 'mailed_password' : null
 }
 
+/** Whether a code would be mailed, were it not for those that were mailed just before. */
+export const canResetPin = (
+  deps: Pick<Deps, 'mails' | 'clock'>,
+  account: Account,
+  policy: Policy,
+): boolean => obstacleTo(deps, account, policy) === null
+
 const send = async (
   deps: Deps,
   tables: Tables,
   account: Account,
   policy: Policy,
-  boundTo: string,
+  { boundTo, locale }: Asking,
 ): Promise<PinResetRequest & { readonly again?: boolean }> => {
   const reason = obstacleTo(deps, account, policy)
   if (reason !== null) {
@@ -83,20 +102,21 @@ const send = async (
     ...flow,
     to: null,
     template: 'pin_reset_code',
+    locale,
   })
   return sent.ok ? { ok: true, codeId: sent.id } : sent
 }
 
 /**
  * Mails a code to somebody who has proved their password and forgot their PIN, blocked or not.
- * `boundTo` names the sign-in, and with it the browser, that alone may use it. Whatever comes of
- * it is audited; nothing here tells a stranger anything, as the password was proved.
+ * Only the sign-in that asks may use it. Whatever comes of it is audited; nothing here tells a
+ * stranger anything, as the password was proved.
  */
 export const requestPinReset = (
   deps: Deps,
   { sub }: Account,
   policy: Policy,
-  boundTo: string,
+  asking: Asking,
   origin: Origin,
 ): Promise<PinResetRequest> =>
   deps.store.transact(async (tables): Promise<PinResetRequest> => {
@@ -104,7 +124,7 @@ export const requestPinReset = (
     if (account === null) {
       return { ok: false, reason: 'not_allowed' }
     }
-    const { again = false, ...request } = await send(deps, tables, account, policy, boundTo)
+    const { again = false, ...request } = await send(deps, tables, account, policy, asking)
     if (!request.ok) {
       const detail = { why: request.reason }
       const refused = { outcome: 'refused', sub, origin, detail } as const

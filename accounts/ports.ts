@@ -2,7 +2,7 @@ import type { RefusedTry } from '../policies/lockout.ts'
 import type { KeyClock } from '../policies/otp_window.ts'
 import type { PolicySet, Protection } from '../policies/policy.ts'
 import type { UserType } from '../policies/user_type.ts'
-import type { Account, Locale, PasswordRecord, Person, PinRecord } from './account.ts'
+import type { Account, ChosenLocale, PasswordRecord, Person, PinRecord } from './account.ts'
 import type { OtpKey, OtpKeyState } from './otp_key.ts'
 import type { Sealer } from './seal.ts'
 
@@ -46,9 +46,14 @@ export interface AccountStore {
   removePin(sub: string): Promise<void>
   /** The password serves no more, as it is; true unless there is none, or it was void before. */
   voidPassword(sub: string, atMs: number): Promise<boolean>
-  setVerifiedEmail(sub: string, email: string | null): Promise<void>
+  /** `changed`: when (ms), and what to go back to. Without it, this is an address nobody doubts. */
+  setVerifiedEmail(
+    sub: string,
+    email: string | null,
+    changed?: { readonly atMs: number; readonly previous: string | null },
+  ): Promise<void>
   /** What the person chose; what the directory says stays beside it. */
-  setLocale(sub: string, locale: Locale | null): Promise<void>
+  setLocale(sub: string, chosen: ChosenLocale | null): Promise<void>
   /**
    * What the last import set as the password, in a form of the importer's own (no secret can be
    * read from it); null: never any. A repeated import compares with it. Column `import_mark`.
@@ -207,18 +212,26 @@ export interface OutboxItem {
   readonly attempts: number
 }
 
+/** Which take of which item: whoever takes it next has one more attempt. */
+type Taken = Pick<OutboxItem, 'id' | 'attempts'>
+
 export interface Outbox {
-  /** In the transaction of what it tells. Due at once. */
-  add(item: Omit<OutboxItem, 'attempts'>): Promise<void>
+  /** In the transaction of what it tells. Due at once. `priority`: lower goes first, of its kind. */
+  add(item: Omit<OutboxItem, 'attempts'>, priority: number): Promise<void>
   /**
-   * Takes what is due, oldest first: nobody else gets it for `leaseMs`, and everybody after that,
-   * so that a worker that dies loses nothing.
+   * Takes what is due of one kind, by priority and then oldest first: nobody else gets it for
+   * `leaseMs`, and everybody after that, so that a worker that dies loses nothing.
    */
-  take(nowMs: number, leaseMs: number, limit: number): Promise<OutboxItem[]>
-  /** Over, for good: sent, or given up. */
-  remove(id: string): Promise<void>
-  /** Not yet: to be taken again from then on. */
-  postpone(id: string, dueAtMs: number): Promise<void>
+  take(
+    kind: OutboxItem['kind'],
+    nowMs: number,
+    leaseMs: number,
+    limit: number,
+  ): Promise<OutboxItem[]>
+  /** Over, for good: sent, or given up. False: the lease had ended, and it is another's now. */
+  remove(item: Taken): Promise<boolean>
+  /** Not yet: to be taken again from then on. False as for `remove`. */
+  postpone(item: Taken, dueAtMs: number): Promise<boolean>
 }
 
 export type MailedCodePurpose = 'pin_reset' | 'address'
@@ -365,6 +378,8 @@ export type NoticeCode =
   | 'address_changed'
   | 'account_secured'
   | 'password_voided'
+  | 'sessions_ended_by_owner'
+  | 'data_copied'
 
 /** Something that the person is told, in the account and, later, by mail. */
 export interface Notice {
@@ -373,12 +388,19 @@ export interface Notice {
   readonly code: NoticeCode
   readonly atMs: number
   readonly params: Readonly<Record<string, string>>
+  /** When *This wasn't me* was said to it (ms); null: not. */
+  readonly answeredAt: number | null
 }
 
+/** Something to tell. */
+export type NewNotice = Omit<Notice, 'answeredAt'>
+
 export interface NoticeStore {
-  add(notice: Notice): Promise<void>
+  add(notice: NewNotice): Promise<void>
   /** Newest first. */
   list(sub: string, limit: number): Promise<Notice[]>
+  /** This one, if it is this person's. */
+  find(id: string, sub: string): Promise<Notice | null>
   /** When the newest of this code was added; null: never. */
   newest(sub: string, code: NoticeCode): Promise<number | null>
   /** *This wasn't me* was said to this one; true for exactly one caller. */

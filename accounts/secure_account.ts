@@ -5,9 +5,9 @@ import { tell } from './notices.ts'
 import type { AuditEntry, Deps, NoticeCode, Origin, Tables } from './ports.ts'
 
 /** Who shuts everybody out of an account: its owner (*This wasn't me*), or the school. */
-export type SecuredFor = 'not_me' | 'password_voided'
+type SecuredFor = 'not_me' | 'password_voided'
 
-export interface Secured {
+interface Secured {
   /** False: it was shut already, and nobody had come in by what was shut. */
   readonly changed: boolean
   /** There was a password, and it served until now. */
@@ -17,7 +17,7 @@ export interface Secured {
   readonly devicesForgotten: number
 }
 
-export type SecureResult =
+type SecureResult =
   | ({ readonly ok: true } & Secured)
   | { readonly ok: false; readonly reason: 'unknown_account' }
 
@@ -32,6 +32,8 @@ interface Asked {
   readonly by: string
   readonly origin?: Origin
   readonly detail?: AuditEntry['detail']
+  /** Further addresses to tell. */
+  readonly alsoTo?: readonly string[]
 }
 
 /** The school's own address too: whoever got in may have proved another one since. */
@@ -46,7 +48,7 @@ export const secureDurably = async (
   deps: Deps,
   tables: Tables,
   account: Account,
-  { why, by, origin, detail = {} }: Asked,
+  { why, by, origin, detail = {}, alsoTo = [] }: Asked,
 ): Promise<Secured> => {
   const { sub, password, pin } = account
   const { act, notice } = ACTS[why]
@@ -63,7 +65,7 @@ export const secureDurably = async (
   const nothingToShut = password === null && pin === null
   const changed = passwordVoided || pinBlocked || devicesForgotten > 0 || nothingToShut
   if (changed) {
-    await tell(deps, tables, sub, notice, { alsoTo: addressesBeside(account) })
+    await tell(deps, tables, sub, notice, { alsoTo: [...addressesBeside(account), ...alsoTo] })
   }
   await tables.audit.append(
     auditEntry(deps, {

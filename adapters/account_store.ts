@@ -56,6 +56,8 @@ const accountOf = (row: AccountRow & { has_otp_keys: unknown }): Account => ({
   hadPin: row.had_pin === 1,
   passwordResetByMailAt: row.password_reset_by_mail_at,
   verifiedEmail: row.verified_email,
+  verifiedAt: row.verified_at,
+  previousVerifiedEmail: row.previous_verified_email,
   chosenLocale: row.chosen_locale,
   validAfter: row.valid_after,
   disabledAt: row.disabled_at,
@@ -203,7 +205,12 @@ export const createAccountStore = ({ db, atomically }: Sql): AccountStore => {
     setPassword: (sub, password) => set(sub, passwordColumns(password)),
     setPin: (sub, pin) => set(sub, pinColumns(pin)),
     setPinBlocked: (sub, atMs) => set(sub, { pin_blocked_at: atMs }),
-    setVerifiedEmail: (sub, email) => set(sub, { verified_email: email }),
+    setVerifiedEmail: (sub, email, changed) =>
+      set(sub, {
+        verified_email: email,
+        verified_at: changed?.atMs ?? null,
+        previous_verified_email: changed?.previous ?? null,
+      }),
     setLocale: (sub, locale) => set(sub, { chosen_locale: locale }),
     removePin: (sub) =>
       set(sub, {

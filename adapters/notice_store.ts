@@ -1,5 +1,16 @@
+import type { Selectable } from 'kysely'
 import type { Notice, NoticeStore } from '../accounts/ports.ts'
+import type { Schema } from './schema.ts'
 import type { Sql } from './sql.ts'
+
+const noticeOf = (row: Selectable<Schema['notices']>): Notice => ({
+  id: row.id,
+  sub: row.sub,
+  code: row.code,
+  atMs: row.at_ms,
+  params: JSON.parse(row.params) as Notice['params'],
+  answeredAt: row.answered_at,
+})
 
 /** Notices in SQL. */
 export const createNoticeStore = ({ db }: Sql): NoticeStore => ({
@@ -38,12 +49,15 @@ export const createNoticeStore = ({ db }: Sql): NoticeStore => ({
       .orderBy('seq', 'desc')
       .limit(limit)
       .execute()
-    return rows.map((row) => ({
-      id: row.id,
-      sub: row.sub,
-      code: row.code,
-      atMs: row.at_ms,
-      params: JSON.parse(row.params) as Notice['params'],
-    }))
+    return rows.map(noticeOf)
+  },
+  async find(id, sub) {
+    const row = await db
+      .selectFrom('notices')
+      .selectAll()
+      .where('id', '=', id)
+      .where('sub', '=', sub)
+      .executeTakeFirst()
+    return row === undefined ? null : noticeOf(row)
   },
 })

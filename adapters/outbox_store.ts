@@ -3,16 +3,18 @@ import type { Sql } from './sql.ts'
 
 /** What is to be told outside, in SQL. A lease is a later due time. */
 export const createOutbox = ({ db, atomically }: Sql): Outbox => ({
-  async add({ id, kind, sealed, createdAt }) {
+  async add({ id, kind, sealed, createdAt }, priority) {
+    const times = { created_at: createdAt, due_at: createdAt, attempts: 0 }
     await db
       .insertInto('outbox')
-      .values({ id, kind, sealed, created_at: createdAt, due_at: createdAt, attempts: 0 })
+      .values({ id, kind, priority, sealed, ...times })
       .execute()
   },
-  async take(nowMs, leaseMs, limit) {
+  async take(kind, nowMs, leaseMs, limit) {
     const isDue = await db
       .selectFrom('outbox')
-      .select('id')
+      .select('seq')
+      .where('kind', '=', kind)
       .where('due_at', '<=', nowMs)
       .limit(1)
       .executeTakeFirst()
@@ -20,21 +22,30 @@ export const createOutbox = ({ db, atomically }: Sql): Outbox => ({
       return [] // Asked every second: mostly there is nothing, and nothing to write.
     }
     return atomically(async (tx) => {
+      // Of a long queue the index alone is read, and of what is taken the rest.
+      const first = tx
+        .selectFrom('outbox')
+        .select('seq')
+        .where('kind', '=', kind)
+        .where('due_at', '<=', nowMs)
+        .orderBy('priority')
+        .orderBy('seq')
+        .limit(limit)
       const rows = await tx
         .selectFrom('outbox')
         .selectAll()
-        .where('due_at', '<=', nowMs)
+        .where('seq', 'in', first)
+        .orderBy('priority')
         .orderBy('seq')
-        .limit(limit)
         .execute()
-      for (const { id, attempts } of rows) {
+      for (const { seq, attempts } of rows) {
         await tx
           .updateTable('outbox')
           .set({ due_at: nowMs + leaseMs, attempts: attempts + 1 })
-          .where('id', '=', id)
+          .where('seq', '=', seq)
           .execute()
       }
-      return rows.map(({ id, kind, sealed, created_at, attempts }) => ({
+      return rows.map(({ id, sealed, created_at, attempts }) => ({
         id,
         kind,
         sealed,
@@ -43,10 +54,21 @@ export const createOutbox = ({ db, atomically }: Sql): Outbox => ({
       }))
     })
   },
-  async remove(id) {
-    await db.deleteFrom('outbox').where('id', '=', id).execute()
+  async remove({ id, attempts }) {
+    const { numDeletedRows } = await db
+      .deleteFrom('outbox')
+      .where('id', '=', id)
+      .where('attempts', '=', attempts)
+      .executeTakeFirst()
+    return numDeletedRows === 1n
   },
-  async postpone(id, dueAtMs) {
-    await db.updateTable('outbox').set({ due_at: dueAtMs }).where('id', '=', id).execute()
+  async postpone({ id, attempts }, dueAtMs) {
+    const { numUpdatedRows } = await db
+      .updateTable('outbox')
+      .set({ due_at: dueAtMs })
+      .where('id', '=', id)
+      .where('attempts', '=', attempts)
+      .executeTakeFirst()
+    return numUpdatedRows === 1n
   },
 })

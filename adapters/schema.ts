@@ -1,5 +1,5 @@
 import type { Generated } from 'kysely'
-import type { Locale, PasswordOrigin, PinRecord } from '../accounts/account.ts'
+import type { ChosenLocale, Locale, PasswordOrigin, PinRecord } from '../accounts/account.ts'
 import type { OtpKey } from '../accounts/otp_key.ts'
 import type {
   AuditEntry,
@@ -87,6 +87,7 @@ export interface Schema {
     seq: Generated<number>
     id: string
     kind: OutboxItem['kind']
+    priority: number
     sealed: string
     created_at: number
     due_at: number
@@ -150,7 +151,9 @@ export interface AccountRow {
   password_must_change: number | null
   password_voided_at: number | null
   verified_email: string | null
-  chosen_locale: Locale | null
+  verified_at: number | null
+  previous_verified_email: string | null
+  chosen_locale: ChosenLocale | null
   import_mark: string | null
   pin_sealed: string | null
   pin_origin: PinRecord['origin'] | null

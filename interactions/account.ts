@@ -16,7 +16,7 @@ import { seeOther } from './page.ts'
 import type { Site } from './site.ts'
 
 /** Pages of the account; the enrolment of an app has addresses of its own. */
-const PAGES: Partial<Record<AccountPageName, AccountPage>> = {
+export const PAGES: Partial<Record<AccountPageName, AccountPage>> = {
   protection: protectionPage,
   pin: pinPage,
   devices: devicesPage,

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { localeOfAccount } from '../accounts/account.ts'
 import { AppError } from '../accounts/errors.ts'
 import {
   ADDRESS_LENGTH_MAX,
@@ -21,6 +22,7 @@ import {
 } from './account_page.ts'
 import { type Fields, missingFields } from './form.ts'
 import { inTurn } from './in_turn.ts'
+import { localeOf } from './locale.ts'
 import type { KeptForAccount } from './site.ts'
 
 const INVALID: FormError = { field: 'email', code: 'address_invalid' }
@@ -59,8 +61,10 @@ const isOnItsWay = async (visit: Visit, email: string): Promise<boolean> => {
 
 /** False: too many were mailed. */
 const mailCode = async (visit: Visit, email: string): Promise<boolean> => {
-  const { site, account, sessionUid } = visit
-  const pending = await requestAddress(site.deps, account, email, sessionUid)
+  const { ctx, site, account, sessionUid } = visit
+  const wishes = { account: localeOfAccount(account), fallback: site.defaultLocale }
+  const asking = { boundTo: sessionUid, locale: localeOf(ctx, wishes) }
+  const pending = await requestAddress(site.deps, account, email, asking)
   if (pending !== null) {
     await keep(visit, {
       sealed: site.seal.seal(JSON.stringify(pending), sessionUid),

@@ -1,5 +1,6 @@
 import type { Context } from 'koa'
 import { fullName, localeOfAccount } from '../accounts/account.ts'
+import { randomId } from '../accounts/audit.ts'
 import { AppError } from '../accounts/errors.ts'
 import type { Origin } from '../accounts/ports.ts'
 import {
@@ -18,7 +19,8 @@ import { type Fields, keptFields, readForm } from './form.ts'
 import {
   ACCOUNT_PAGES,
   type AccountPageName,
-  provedPerson,
+  proveFirst,
+  RESUME,
   type SignedInPerson,
   signedInPerson,
 } from './fresh_proof.ts'
@@ -58,8 +60,10 @@ export const refuse = (
 export interface AccountPage {
   readonly section: AccountSection
   show(visit: Visit, frame: AccountFrame, refused: Refused): Promise<void> | void
-  readonly forms: Readonly<Record<string, (visit: Visit, fields: Fields) => Promise<Outcome>>>
+  readonly forms: Readonly<Record<string, Act>>
 }
+
+type Act = (visit: Visit, fields: Fields) => Promise<Outcome>
 
 const NOT_REFUSED: Refused = { errors: [], typed: {} }
 /** What was typed before a proof is kept so long: as long as the proof may take. */
@@ -100,11 +104,34 @@ const change = (visit: Visit, how: (kept: KeptForAccount) => KeptForAccount): Pr
 const lasting = ({ address }: KeptForAccount): KeptForAccount =>
   address === undefined ? {} : { address }
 
-const typedFor = (
-  { site, page }: Visit,
-  { typed }: KeptForAccount,
-): Required<KeptForAccount>['typed'] | undefined =>
-  typed?.page === page && site.deps.clock() - typed.atMs < TYPED_KEPT_MS ? typed : undefined
+type Typed = Required<KeptForAccount>['typed']
+
+const isStale = ({ site }: Visit, { atMs }: Typed): boolean =>
+  site.deps.clock() - atMs >= TYPED_KEPT_MS
+
+const typedFor = (visit: Visit, { typed }: KeptForAccount): Typed | undefined =>
+  typed?.page === visit.page && !isStale(visit, typed) ? typed : undefined
+
+/** What the forms that confirm, or drop, what was kept are bound to. */
+const confirming = ({ page, form, nonce }: Typed): string => `${page}/${form}/${nonce}`
+
+/**
+ * The form that confirms what was typed before the proof. Only for whoever comes back from proving
+ * it with the nonce of that form, and has proved it: somebody with a copy of the cookie may have sent
+ * a form, and its owner must not be led to confirm it.
+ */
+const confirmation = (visit: Visit, kept: KeptForAccount): AccountFrame['kept'] => {
+  const typed = typedFor(visit, kept)
+  const { ctx, site, sessionUid, fresh } = visit
+  if (typed === undefined || !fresh || ctx.query[RESUME] !== typed.nonce) {
+    return undefined
+  }
+  return {
+    action: `${ACCOUNT_PAGES[visit.page]}/${typed.form}`,
+    csrf: csrfToken(site, sessionUid, confirming(typed)),
+    what: `${visit.page}_${typed.form}`,
+  }
+}
 
 /** The frame around a page of the account; what is told once is told by it. */
 export const frameOf = (
@@ -112,7 +139,6 @@ export const frameOf = (
   section: AccountSection,
   kept: KeptForAccount = {},
 ): AccountFrame => {
-  const typed = typedFor(visit, kept)
   return {
     personName: fullName(visit.account),
     section,
@@ -120,7 +146,7 @@ export const frameOf = (
     portalHref: '/',
     signOutHref: '/session/end',
     done: kept.done,
-    kept: typed === undefined ? undefined : buttonOf(visit, visit.page, typed.form),
+    kept: confirmation(visit, kept),
   }
 }
 
@@ -140,10 +166,11 @@ export const showAccountPage = async (
   const kept = site.keptForAccount(person.session)
   const { refused } = kept
   const mine = refused?.page === page
-  if (kept.done !== undefined || mine) {
+  const stale = kept.typed !== undefined && isStale(visit, kept.typed)
+  if (kept.done !== undefined || mine || stale) {
     await change(visit, ({ typed, ...others }) => ({
       ...lasting(others),
-      ...(typed === undefined ? {} : { typed }),
+      ...(typed === undefined || isStale(visit, typed) ? {} : { typed }),
     }))
   }
   const why: Refused = mine
@@ -152,27 +179,42 @@ export const showAccountPage = async (
   await show(visit, frameOf(visit, section, kept), why)
 }
 
-/** The form as it was typed before the proof, or as it is now; null: dropped, or nothing is kept. */
-const fieldsToUse = async (visit: Visit, form: string, fields: Fields): Promise<Fields | null> => {
-  const answer = fields.text('kept')
-  if (answer === '') {
-    return fields
-  }
-  const typed = typedFor(visit, visit.site.keptForAccount(visit.session))
+/** Takes what was typed before the proof out of the session; null: dropped, or it is gone. */
+const takeTyped = async (visit: Visit, typed: Typed, answered: string): Promise<Fields | null> => {
   await change(visit, ({ typed: _typed, ...others }) => others)
-  return answer === 'yes' && typed?.form === form
+  return answered === 'yes'
     ? keptFields(JSON.parse(visit.site.seal.open(typed.sealed, visit.sessionUid)))
     : null
 }
 
 /** Keeps what was typed, and sends the browser to prove who it is first. */
-const proveFirst = async (visit: Visit, form: string, fields: Fields): Promise<void> => {
-  const { site, page, sessionUid } = visit
+const keepAndProve = async (visit: Visit, form: string, fields: Fields): Promise<void> => {
+  const { ctx, site, page, sessionUid } = visit
   const { csrf: _csrf, ...typed } = fields.all()
   const sealed = site.seal.seal(JSON.stringify(typed), sessionUid)
-  const atMs = site.deps.clock()
-  await change(visit, (kept) => ({ ...lasting(kept), typed: { page, form, sealed, atMs } }))
-  await provedPerson(visit.ctx, site, page)
+  const [nonce, atMs] = [randomId(site.deps.random), site.deps.clock()]
+  await change(visit, (kept) => ({ ...lasting(kept), typed: { nonce, page, form, sealed, atMs } }))
+  await proveFirst(ctx, site, page, nonce)
+}
+
+/** The answer to what is kept: acted on, dropped, or proved once more where that took too long. */
+const submitKept = async (visit: Visit, form: string, posted: Fields, act: Act): Promise<void> => {
+  const { ctx, site, page, session, sessionUid, fresh } = visit
+  const typed = typedFor(visit, site.keptForAccount(session))
+  if (typed?.form !== form) {
+    seeOther(ctx, ACCOUNT_PAGES[page])
+    return
+  }
+  assertOurForm(ctx, site, sessionUid, confirming(typed), posted.text('csrf'))
+  if (!fresh) {
+    return proveFirst(ctx, site, page, typed.nonce)
+  }
+  const fields = await takeTyped(visit, typed, posted.text('kept'))
+  if (fields === null) {
+    seeOther(ctx, ACCOUNT_PAGES[page])
+    return
+  }
+  await answer(visit, await act(visit, fields))
 }
 
 /** `POST /account/:page/:form` */
@@ -193,16 +235,14 @@ export const submitAccountForm = async (
     return
   }
   const visit = visitOf(ctx, site, page, person)
+  if (posted.text('kept') !== '') {
+    return submitKept(visit, form, posted, act)
+  }
   assertOurForm(ctx, site, person.sessionUid, `${page}/${form}`, posted.text('csrf'))
   if (!person.fresh) {
-    return proveFirst(visit, form, posted)
+    return keepAndProve(visit, form, posted)
   }
-  const fields = await fieldsToUse(visit, form, posted)
-  if (fields === null) {
-    seeOther(ctx, ACCOUNT_PAGES[page])
-    return
-  }
-  await answer(visit, await act(visit, fields))
+  await answer(visit, await act(visit, posted))
 }
 
 const answer = async (visit: Visit, outcome: Outcome): Promise<void> => {

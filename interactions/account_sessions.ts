@@ -1,4 +1,4 @@
-import { auditEntry } from '../accounts/audit.ts'
+import { noteSessionsEnded } from '../accounts/own_sessions.ts'
 import type { SessionRow } from '../views/pages.ts'
 import {
   type AccountPage,
@@ -30,19 +30,8 @@ const rowOf = ({ site, sessionUid }: Visit, session: OpenSession): SessionRow =>
   }
 }
 
-/** By its owner; the applications opened in them are told by whoever ends them. */
-const auditEnd = ({ site, account, origin }: Visit, ended: number): Promise<void> =>
-  site.deps.store.audit.append(
-    auditEntry(site.deps, {
-      act: 'sessions_ended',
-      sub: account.sub,
-      origin,
-      detail: { why: 'by_owner', ended },
-    }),
-  )
-
 const end = async (visit: Visit, id: string): Promise<Outcome> => {
-  const { site, ctx, account, sessionUid } = visit
+  const { site, ctx, account, sessionUid, origin } = visit
   const sessions = await site.sessionsOf(account.sub)
   const chosen = sessions.find(({ uid }) => rowId(site, uid) === id)
   if (chosen?.uid === sessionUid) {
@@ -52,14 +41,15 @@ const end = async (visit: Visit, id: string): Promise<Outcome> => {
   }
   // Gone meanwhile, or never theirs: either way there is no such session of theirs any more.
   if (chosen !== undefined && (await site.endSession(account.sub, chosen.uid))) {
-    await auditEnd(visit, 1)
+    await noteSessionsEnded(site.deps, account.sub, 1, origin)
   }
   return done('sessions', 'session_ended')
 }
 
 const endOthers = async (visit: Visit): Promise<Outcome> => {
-  const { site, account, sessionUid } = visit
-  await auditEnd(visit, await site.endOtherSessions(account.sub, sessionUid))
+  const { site, account, sessionUid, origin } = visit
+  const ended = await site.endOtherSessions(account.sub, sessionUid)
+  await noteSessionsEnded(site.deps, account.sub, ended, origin)
   return done('sessions', 'sessions_ended')
 }
 

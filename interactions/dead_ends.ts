@@ -1,9 +1,21 @@
-import type { NextStep } from '../policies/next_step.ts'
+import type { NextStep, Wanted } from '../policies/next_step.ts'
+import { ACR_LEVELS } from '../policies/proofs.ts'
 import type { Pages } from '../views/pages.ts'
 import { HELP_PATH } from './page.ts'
 import { type Finished, formOf, type PersonStep, type StepPage, showPage } from './step.ts'
 
 type Unmet = Extract<NextStep, { step: 'unmet' }>
+
+/** The application takes nothing less than a passcode; otherwise it is the policy that wants one. */
+const insistsOnKey = ({ acr, essential, leastAcr, forThisUserType }: Wanted): boolean => {
+  const minimums = [essential ? acr : [], leastAcr === undefined ? [] : [leastAcr]]
+  const levels = minimums.map((acrs) =>
+    acrs.map((each) => ACR_LEVELS.get(each)).filter((level) => level !== undefined),
+  )
+  return (
+    forThisUserType && levels.some((each) => each.length > 0 && each.every((one) => one === 'otp'))
+  )
+}
 
 /** Ends the application's request with an OAuth error; the session stays as it was. */
 const backToApplication = (error: string, error_description: string): Finished => ({
@@ -13,17 +25,20 @@ const backToApplication = (error: string, error_description: string): Finished =
 
 /** What the application asks this person cannot prove: says why, then back with the error. */
 export const unmetPage: StepPage<PersonStep> = {
-  show: (step, due) =>
-    showPage(
+  show: (step, due) => {
+    const reason: Pages['unmet']['reason'] = (due as Unmet).reason
+    return showPage(
       'unmet',
       {
         ...formOf(step),
-        reason: (due as Unmet).reason satisfies Pages['unmet']['reason'],
+        reason,
+        byPolicy: reason === 'no_otp_key' && !insistsOnKey(step.situation.wanted),
         applicationName: step.applicationName,
         helpHref: HELP_PATH,
       },
       step.account,
-    ),
+    )
+  },
 
   // RFC 9470 §4: the requested authentication context cannot be met.
   submit: async () =>

@@ -1,11 +1,9 @@
-import { localeOfAccount } from '../accounts/account.ts'
 import { browserFamily } from '../accounts/browser_family.ts'
 import { addDevice } from '../accounts/devices.ts'
 import { cleanName, DEVICE_NAME_MAX, isVagueName, suggestName } from '../policies/device_name.ts'
 import type { DeviceOffer, FormError } from '../views/pages.ts'
 import type { Fields } from './form.ts'
-import { localeOf } from './locale.ts'
-import { type PersonStep, setDeviceCookie } from './step.ts'
+import { localeOfStep, type PersonStep, setDeviceCookie } from './step.ts'
 
 /** What the person answered to *Add this device*. */
 export type DeviceAnswer =
@@ -31,16 +29,11 @@ export const offerOf = (
   if (!device.mayAdd || device.recognised) {
     return undefined
   }
-  const locale = localeOf(step.ctx, {
-    uiLocales: step.params['ui_locales'],
-    account: localeOfAccount(step.account),
-    fallback: step.site.defaultLocale,
-  })
   const family = browserFamily(step.origin.userAgent)
   return {
     suggestedName: suggestName(
       { browser: family.browser, os: family.system, platform: family.platform },
-      locale,
+      localeOfStep(step),
     ),
     name: typed['device_name'],
     ticked: typed['remember_device'] === 'yes',

@@ -4,6 +4,7 @@ import { fullName, localeOfAccount } from '../accounts/account.ts'
 import {
   APP_FACE,
   beginEnrolment,
+  ENROLMENT_MS,
   ENROLMENT_TRIES,
   type EnrolAppResult,
   type Enrolment,
@@ -14,6 +15,7 @@ import {
   type TypedEnrolment,
 } from '../accounts/enrol_app.ts'
 import { AppError } from '../accounts/errors.ts'
+import { FRESH_PROOF_SECONDS } from '../policies/fresh_proof.ts'
 import type { AccountDone, FormError, Pages } from '../views/pages.ts'
 import { done, type Outcome, type Visit } from './account_page.ts'
 import { assertOurForm, csrfToken } from './csrf.ts'
@@ -111,11 +113,14 @@ export const showEnrolment = async (ctx: Context, site: Site): Promise<void> => 
       errors: errorsOf(site, sessionUid, kept),
       personName: fullName(account),
       qr: qrOf(uri),
+      uri,
       secretGroups: groupsOfFour(base32),
       issuer: site.deps.schoolName,
       accountName: account.identifier,
       shape: { ...pinShape({ policy, site }), minLength: pin_length, maxLength: pin_length },
       codeLength: APP_FACE.digits,
+      minutes: ENROLMENT_MS / 60_000,
+      proofMinutes: FRESH_PROOF_SECONDS / 60,
       cancel: { action: CANCEL_PATH, csrf: csrfToken(site, sessionUid, CANCEL_FORM) },
     },
     { account: localeOfAccount(account) },

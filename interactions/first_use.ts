@@ -14,7 +14,7 @@ import type { FirstUse, Form, FormError } from '../views/pages.ts'
 import { csrfToken } from './csrf.ts'
 import { type Fields, missingFields } from './form.ts'
 import { HELP_PATH } from './page.ts'
-import { passcodeHint } from './passcode_hint.ts'
+import { mustWait, passcodeHint } from './passcode_hint.ts'
 import type { Site } from './site.ts'
 import {
   again,
@@ -170,8 +170,13 @@ const passcodeStage: StagePage = {
   show: async (step, at, errors) => {
     const { deps } = step.site
     const key = await deps.store.otpKeys.find(at.firstUse.activation.serial)
-    const hint = passcodeHint(key === null ? [] : [{ ...key, pin: at.firstUse.pin }], deps.clock())
-    return showPage('first_use_passcode', { ...modelOf(step, at, errors), hint }, at.account)
+    const nowMs = deps.clock()
+    const model = {
+      ...modelOf(step, at, errors),
+      hint: passcodeHint(key === null ? [] : [key], nowMs),
+      mustWait: mustWait(key, nowMs),
+    }
+    return showPage('first_use_passcode', model, at.account)
   },
 
   submit: async (step, { firstUse, account, atLogin }, fields) => {

@@ -110,11 +110,13 @@ const sendToProve = (
   site: Site,
   page: AccountPageName,
   visitor: Visitor | null,
+  nonce?: string,
 ): null => {
   const path = visitor === null ? ACCOUNT_RETURN_PATH : PROOF_RETURN_PATH
   const more = visitor?.params ?? {}
   const redirect_uri = `${site.issuer}${path}`
-  seeOther(ctx, signInRequest(site, ctx.query['lang'], { redirect_uri, state: page, ...more }))
+  const state = nonce === undefined ? page : `${page}.${nonce}`
+  seeOther(ctx, signInRequest(site, ctx.query['lang'], { redirect_uri, state, ...more }))
   return null
 }
 
@@ -131,6 +133,19 @@ export const provedPerson = async (
   return visitor !== null && isFresh(visitor) ? visitor : sendToProve(ctx, site, page, visitor)
 }
 
+/**
+ * Sends the browser to prove what is missing, although a form was sent. `nonce`: of what was kept of
+ * it, shown to be confirmed to whoever comes back with it.
+ */
+export const proveFirst = async (
+  ctx: Context,
+  site: Site,
+  page: AccountPageName,
+  nonce: string,
+): Promise<void> => {
+  sendToProve(ctx, site, page, await visitorOf(ctx, site), nonce)
+}
+
 /** Whoever may look at their account now; null: sent to sign in, or to what is due, and back. */
 export const signedInPerson = async (
   ctx: Context,
@@ -141,8 +156,14 @@ export const signedInPerson = async (
   return visitor?.ready === true ? visitor : sendToProve(ctx, site, page, null)
 }
 
-const pageOf = ({ query: { state } }: Context): string =>
-  ACCOUNT_PAGES[isAccountPage(state) ? state : 'protection']
+/** Which form that was sent before the proof is to be confirmed now, in the address of its page. */
+export const RESUME = 'resume'
+
+const pageOf = ({ query: { state } }: Context): string => {
+  const [page, nonce] = typeof state === 'string' ? state.split('.') : []
+  const path = ACCOUNT_PAGES[isAccountPage(page) ? page : 'protection']
+  return nonce === undefined ? path : `${path}?${new URLSearchParams({ [RESUME]: nonce })}`
+}
 
 /** Cannot be met: its page has said why, and what is left is the portal. */
 const UNMET = 'unmet_authentication_requirements'

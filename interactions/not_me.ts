@@ -6,12 +6,11 @@ import type { Pages } from '../views/pages.ts'
 import { assertOurForm, csrfToken } from './csrf.ts'
 import { readForm } from './form.ts'
 import { rememberLocale } from './locale.ts'
+import { noticeRow } from './notice_row.ts'
 import { originOf } from './origin.ts'
-import { HELP_PATH, seeOther, sendPage } from './page.ts'
+import { HELP_PATH, NOT_ME_PATH, seeOther, sendPage } from './page.ts'
 import type { Site } from './site.ts'
 
-/** Where the link *This wasn't me* of a mail leads, with its `token`. */
-export const NOT_ME_PATH = '/not-me'
 export const NOT_ME_DONE_PATH = `${NOT_ME_PATH}/done`
 
 const FORM = 'not_me'
@@ -29,13 +28,18 @@ const sendOver = (ctx: Context, site: Site): void => {
   sendPage(ctx, site, 'not_me_over', { helpHref: HELP_PATH, signInHref: '/' })
 }
 
+/** What there is to shut: nobody is told that a PIN they do not have is blocked. */
+const factsOf = ({ pin, password }: Account) => ({
+  hasPin: pin !== null,
+  hasPassword: password !== null,
+})
+
 const sendQuestion = (
   ctx: Context,
   site: Site,
   token: string,
   { account, notice }: Extract<NotMeState, { step: 'ask' }>,
-): void => {
-  const { code, atMs, params } = notice
+): void =>
   sendPage(
     ctx,
     site,
@@ -46,11 +50,11 @@ const sendQuestion = (
       errors: [],
       token,
       personName: fullName(account),
-      notice: { code, at: new Date(atMs).toISOString(), params },
+      ...factsOf(account),
+      notice: noticeRow(notice),
     },
     { account: localeOfAccount(account), path: addressOf(NOT_ME_PATH, token) },
   )
-}
 
 /** Whether a passcode opens this account now. */
 const hasKey = async ({ deps }: Site, account: Account): Promise<boolean> => {
@@ -67,8 +71,8 @@ const sendWaysBack = async (
 ): Promise<void> => {
   const model: Pages['not_me_done'] = {
     personName: fullName(account),
+    ...factsOf(account),
     hasKey: await hasKey(site, account),
-    hasVerifiedEmail: site.deps.mails && account.verifiedEmail !== null,
     helpHref: HELP_PATH,
   }
   const path = addressOf(NOT_ME_DONE_PATH, token)

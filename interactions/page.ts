@@ -6,6 +6,8 @@ import type { Site } from './site.ts'
 
 export const HELP_PATH = '/help'
 export const COOKIE_HELP_PATH = '/help/cookies'
+/** Where the link *This wasn't me* of a notice or mail leads, with its `token`. */
+export const NOT_ME_PATH = '/not-me'
 
 /** Sends the browser on by GET, whatever it came by (RFC 9110 §15.4.4). */
 export const seeOther = (ctx: Context, to: string): void => {

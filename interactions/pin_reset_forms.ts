@@ -11,6 +11,7 @@ import {
   type Interaction,
   loadInteraction,
   loadStep,
+  localeOfStep,
   type PersonStep,
   type PinResetStage,
   showStage,
@@ -61,8 +62,9 @@ export const beginPinReset = async (ctx: Context, site: Site, uid: string): Prom
     if (step === null || before?.proved === true) {
       return toStep(ctx, uid)
     }
-    const { deps } = site
-    const request = await requestPinReset(deps, step.account, step.policy, uid, step.origin)
+    const { account, policy, origin } = step
+    const asking = { boundTo: uid, locale: localeOfStep(step) }
+    const request = await requestPinReset(site.deps, account, policy, asking, origin)
     const stage = stageAfter(request, before)
     await (stage === null ? toStep(ctx, uid) : showStage(step, details, { stage }))
   })

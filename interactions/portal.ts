@@ -3,6 +3,7 @@ import type { Context } from 'koa'
 import { type Account, fullName, localeOfAccount } from '../accounts/account.ts'
 import { AppError } from '../accounts/errors.ts'
 import { rememberLocale } from './locale.ts'
+import { answerableRow } from './notice_row.ts'
 import { originOf } from './origin.ts'
 import { seeOther, sendPage } from './page.ts'
 import type { Site } from './site.ts'
@@ -79,11 +80,7 @@ export const showPortal = async (ctx: Context, site: Site): Promise<void> => {
       accountHref: '/account',
       applications,
       signOutHref: '/session/end',
-      notices: notices.map(({ code, atMs, params }) => ({
-        code,
-        at: new Date(atMs).toISOString(),
-        params,
-      })),
+      notices: notices.map(answerableRow(site)),
     },
     { account: localeOfAccount(account) },
   )

@@ -14,9 +14,9 @@ import {
 } from './fresh_proof.ts'
 import { showCookieHelp, showHelp } from './help.ts'
 import { showStep, startAgain, submitStep } from './interaction.ts'
-import { NOT_ME_DONE_PATH, NOT_ME_PATH, showNotMe, showNotMeDone, submitNotMe } from './not_me.ts'
+import { NOT_ME_DONE_PATH, showNotMe, showNotMeDone, submitNotMe } from './not_me.ts'
 import { leave } from './other_account.ts'
-import { seeOther } from './page.ts'
+import { NOT_ME_PATH, seeOther } from './page.ts'
 import {
   beginPinReset,
   leavePinReset,

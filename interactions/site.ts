@@ -55,6 +55,8 @@ export interface KeptForAccount {
   readonly refused?: { readonly page: string; readonly sealed: string }
   /** A form that was sent before the proof for it was given anew. */
   readonly typed?: {
+    /** Known to the browser alone that sent it: nobody else is asked to confirm it. */
+    readonly nonce: string
     readonly page: string
     readonly form: string
     readonly sealed: string

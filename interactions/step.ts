@@ -1,8 +1,9 @@
 import type { Context } from 'koa'
-import { type Account, fullName, localeOfAccount } from '../accounts/account.ts'
+import { type Account, fullName, type Locale, localeOfAccount } from '../accounts/account.ts'
 import { DEVICE_LIFETIME_DAYS_MAX } from '../accounts/devices.ts'
 import { AppError } from '../accounts/errors.ts'
 import type { Activation } from '../accounts/first_use.ts'
+import type { TooManyMails } from '../accounts/mailed_code.ts'
 import type { OtpKeyPin } from '../accounts/otp_key.ts'
 import type { Origin } from '../accounts/ports.ts'
 import type { NextStep, Situation } from '../policies/next_step.ts'
@@ -10,6 +11,7 @@ import type { Policy } from '../policies/policy.ts'
 import type { FormError, PageName, Pages, Person } from '../views/pages.ts'
 import { csrfToken } from './csrf.ts'
 import type { Fields } from './form.ts'
+import { localeOf } from './locale.ts'
 import { originOf } from './origin.ts'
 import { seeOther, sendPage } from './page.ts'
 import { deviceCookieName, type Site } from './site.ts'
@@ -58,7 +60,7 @@ export interface PinResetStage {
   /** Of the code that was mailed last; null where none could be. */
   readonly codeId: string | null
   /** Why none could be. */
-  readonly refused: 'no_address' | 'too_many' | 'mailed_password' | null
+  readonly refused: 'no_address' | 'mailed_password' | TooManyMails | null
   /** The code was right: a new PIN may be defined, once. */
   readonly proved: boolean
 }
@@ -116,6 +118,14 @@ export const showPage = <P extends PageName>(
       path: interactionPath(uid),
     }),
 })
+
+/** The language of a page of somebody who is known. */
+export const localeOfStep = ({ ctx, site, params, account }: PersonStep): Locale =>
+  localeOf(ctx, {
+    uiLocales: params['ui_locales'],
+    account: localeOfAccount(account),
+    fallback: site.defaultLocale,
+  })
 
 export const finish = (result: Readonly<Record<string, unknown>>): Finished => ({
   kind: 'finished',

@@ -5,9 +5,9 @@ import {
   localeOfAccount,
   mailAddress,
 } from '../accounts/account.ts'
-import { notMeToken } from '../accounts/not_me.ts'
+import { mayBeAStranger, notMeToken } from '../accounts/not_me.ts'
 import type { Letter } from '../accounts/outbox.ts'
-import type { Deps, NoticeCode } from '../accounts/ports.ts'
+import type { Deps } from '../accounts/ports.ts'
 import type { MailRenderer, WrittenMail } from '../views/mails.ts'
 import type { Mail } from './mailer.ts'
 
@@ -29,22 +29,6 @@ export interface LetterOptions {
   readonly defaultLocale: Locale
 }
 
-/** What may be a stranger's doing: these offer *This wasn't me*. */
-const MAYBE_A_STRANGER: ReadonlySet<NoticeCode> = new Set<NoticeCode>([
-  'new_connection',
-  'device_added',
-  'device_forgotten_copied',
-  'pin_defined',
-  'pin_changed',
-  'pin_reset_by_mail',
-  'pin_wrong',
-  'password_changed',
-  'protection_chosen',
-  'protection_changed',
-  'key_in_service',
-  'address_changed',
-])
-
 const MINUTE_MS = 60_000
 
 type CodeLetter = Exclude<Letter, { template: 'notice' }>
@@ -53,28 +37,30 @@ const endOf = ({ minutes }: CodeLetter, createdAt: number): number =>
   createdAt + minutes * MINUTE_MS
 
 /**
- * Makes a mail of a letter, with the address, the language and the name that its person has now.
+ * Makes a mail of a letter, with the address, the language and the name that its person has now; a
+ * code is written in the language of the page that it is typed on.
  * Every link is made of the issuer's address, whatever host somebody called it by.
  */
 export const createLetters = ({ deps, renderer, issuer, defaultLocale }: LetterOptions) => {
   const linksOf = ({ sub, noticeId, atMs, code }: Extract<Letter, { template: 'notice' }>) => ({
     accountHref: `${issuer}/account/protection`,
-    ...(MAYBE_A_STRANGER.has(code)
+    ...(mayBeAStranger(code)
       ? { notMeHref: `${issuer}/not-me?token=${notMeToken(deps, { sub, noticeId, atMs })}` }
       : {}),
   })
 
   const wordsOf = (letter: Letter, account: Account, { createdAt }: Queued): WrittenMail => {
-    const locale = localeOfAccount(account) ?? defaultLocale
+    const ownLocale = localeOfAccount(account) ?? defaultLocale
     const personName = fullName(account)
     if (letter.template === 'notice') {
       const { code, atMs, params } = letter
       const at = new Date(atMs).toISOString()
-      return renderer.render('notice', { personName, code, at, params, ...linksOf(letter) }, locale)
+      const links = linksOf(letter)
+      return renderer.render('notice', { personName, code, at, params, ...links }, ownLocale)
     }
-    const { template, code, minutes } = letter
+    const { template, code, minutes, locale } = letter
     const until = new Date(endOf(letter, createdAt)).toISOString()
-    return renderer.render(template, { personName, code, minutes, until }, locale)
+    return renderer.render(template, { personName, code, minutes, until }, locale ?? ownLocale)
   }
 
   return async (letter: Letter, queued: Queued): Promise<Written> => {

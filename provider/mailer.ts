@@ -122,10 +122,11 @@ const NO_ADDRESS: NotSent = {
   answer: 'this is no address',
 }
 
-/** Sends over SMTP. `from`: the sender of every mail. */
+/** Sends over SMTP. `from`: the sender of every mail; `sendingMaxMs`: how long one may take. */
 export const createMailer = (
   smtpUrl: string,
   from: { readonly name: string; readonly address: string },
+  sendingMaxMs: number = SENDING_MAX_MS,
 ): Mailer => {
   const transport = createTransport({
     ...connectionOf(smtpUrl),
@@ -154,7 +155,7 @@ export const createMailer = (
           // RFC 3834 §5: no out-of-office note answers it.
           headers: { 'Auto-Submitted': 'auto-generated' },
           xMailer: false,
-          signal: AbortSignal.timeout(SENDING_MAX_MS),
+          signal: AbortSignal.timeout(sendingMaxMs),
         })
         return { ok: true }
       } catch (error) {

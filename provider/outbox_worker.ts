@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import type { Deps, OutboxItem } from '../accounts/ports.ts'
 import type { Deliver, Delivery } from './deliveries.ts'
-import { MAILS_AT_ONCE, SENDING_MAX_MS } from './mailer.ts'
+import { MAILS_AT_ONCE, type NotSent, SENDING_MAX_MS } from './mailer.ts'
 import { repeat } from './repeat.ts'
 
 export interface OutboxWorkerOptions {
@@ -18,6 +18,8 @@ export interface OutboxWorker {
 }
 
 const LOOK_PAUSE_MS = 1_000
+/** How many of each kind are on their way at once: no kind holds the other up. */
+const LANES: Readonly<Record<OutboxItem['kind'], number>> = { mail: MAILS_AT_ONCE, logout: 8 }
 /** Longer than anything takes to be sent: meanwhile nobody else takes it. */
 export const LEASE_MS = 2 * SENDING_MAX_MS
 const MINUTE_MS = 60_000
@@ -36,8 +38,8 @@ export const nextTryAt = (
 }
 
 /**
- * Delivers what acts have queued: each thing by one worker at a time, a few at once, whatever
- * number of processes there is. It goes when it was delivered, is tried again for a day where that
+ * Delivers what acts have queued: each thing by one worker at a time, a few of each kind at once,
+ * whatever number of processes there is. It goes when it was delivered, is tried again for a day where that
  * failed for now, and is given up after that, or where it was refused for good: told to the audit
  * and the log. See docs/decisions/0016 for what may be sent twice.
  */
@@ -50,46 +52,51 @@ export const startOutboxWorker = ({
   let stopping = false
   const running = new Set<Promise<void>>()
 
-  const close = ({ id }: OutboxItem, { entry }: Delivery): Promise<void> =>
+  /** Over, for good. False: the lease ended meanwhile, and nothing was done. */
+  const close = (item: OutboxItem, { entry }: Delivery): Promise<boolean> =>
     store.transact(async (tables) => {
-      await tables.outbox.remove(id)
-      if (entry !== null) {
+      const isMine = await tables.outbox.remove(item)
+      if (isMine && entry !== null) {
         await tables.audit.append(entry)
       }
+      return isMine
     })
 
-  const settle = async (item: OutboxItem, delivery: Delivery): Promise<void> => {
+  const putOff = async (item: OutboxItem, delivery: Delivery, sent: NotSent): Promise<boolean> => {
     const { id, kind, attempts } = item
-    const { sent } = delivery
-    if (sent.ok) {
-      await close(item, delivery)
-      return
-    }
     const { why, answer } = sent
     const nextAt = sent.forGood ? null : nextTryAt(item, clock())
-    if (nextAt === null) {
-      await close(item, delivery)
+    const isMine = await (nextAt === null
+      ? close(item, delivery)
+      : store.outbox.postpone(item, nextAt))
+    if (isMine && nextAt === null) {
       log.error({ id, kind, attempts, why, answer }, 'not delivered: given up')
-      return
+    } else if (isMine) {
+      log.debug({ id, kind, attempts, why, answer }, 'not delivered yet')
     }
-    await store.outbox.postpone(id, nextAt)
-    log.debug({ id, kind, attempts, why, answer }, 'not delivered yet')
+    return isMine
   }
 
   /** True while it is worth going on: there was something, and it could have been delivered. */
-  const deliverNext = async (): Promise<boolean> => {
-    const [item] = await store.outbox.take(clock(), LEASE_MS, 1)
+  const deliverNext = async (kind: OutboxItem['kind']): Promise<boolean> => {
+    const [item] = await store.outbox.take(kind, clock(), LEASE_MS, 1)
     if (item === undefined) {
       return false
     }
-    const delivery = await deliveries[item.kind](item)
-    await settle(item, delivery)
-    return delivery.sent.ok || !delivery.sent.unusable
+    const delivery = await deliveries[kind](item)
+    const { sent } = delivery
+    const isMine = await (sent.ok ? close(item, delivery) : putOff(item, delivery, sent))
+    if (!isMine) {
+      // Whoever has it now tells what becomes of it.
+      const { id, attempts } = item
+      log.warn({ id, kind, attempts }, 'took longer than its lease: it was begun again')
+    }
+    return sent.ok || !sent.unusable
   }
 
-  const deliverAll = async (): Promise<void> => {
+  const deliverAll = async (kind: OutboxItem['kind']): Promise<void> => {
     try {
-      while (!stopping && (await deliverNext())) {
+      while (!stopping && (await deliverNext(kind))) {
         // Until nothing is due.
       }
     } catch (error) {
@@ -97,13 +104,15 @@ export const startOutboxWorker = ({
     }
   }
 
-  const lane = (): Promise<void> => {
-    const run = deliverAll().finally(() => running.delete(run))
+  const runLane = (kind: OutboxItem['kind']): Promise<void> => {
+    const run = deliverAll(kind).finally(() => running.delete(run))
     running.add(run)
     return run
   }
 
-  const lanes = Array.from({ length: MAILS_AT_ONCE }, () => repeat(pauseMs, lane))
+  const lanesFor = (kind: OutboxItem['kind']) =>
+    Array.from({ length: LANES[kind] }, () => repeat(pauseMs, () => runLane(kind)))
+  const lanes = [...lanesFor('mail'), ...lanesFor('logout')]
   return {
     stop: async () => {
       stopping = true

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { PAGES } from '../interactions/account.ts'
 import {
   createTranslator,
   LOCALES,
@@ -43,6 +44,11 @@ describe('the two languages', () => {
     expect(texts.filter((text) => / [?!;:»]|« /.test(text))).toEqual([])
   })
 
+  it('have one word for mail in French', () => {
+    const texts = [...messages.fr.values()].flatMap(textsOf)
+    expect(texts.filter((text) => /courriel|e-mail/i.test(text))).toEqual([])
+  })
+
   it('use typographic apostrophes', () => {
     const texts = LOCALES.flatMap((locale) => [...messages[locale].values()].flatMap(textsOf))
     expect(texts.filter((text) => text.includes("'"))).toEqual([])
@@ -58,6 +64,15 @@ describe('messages and pages', () => {
     )
     expect(named.length).toBeGreaterThan(50)
     expect(named.filter((key) => !messages.en.has(key))).toEqual([])
+  })
+
+  it('say what each form of the account does, where it is to be confirmed after a proof', () => {
+    const forms = Object.entries(PAGES).flatMap(([page, { forms }]) =>
+      Object.keys(forms).map((form) => `account.kept_what.${page}_${form}`),
+    )
+    expect(forms).toContain('account.kept_what.address_change')
+    const said = [...messages.en.keys()].filter((key) => key.startsWith('account.kept_what.'))
+    expect(said.sort()).toEqual(forms.sort())
   })
 
   const { render } = createRenderer({ school: SCHOOL })

@@ -20,6 +20,8 @@ const ONLY_WORDS = new RegExp(
     '^unmet_(?!no_pin)',
     '^every_error',
     '^account_done_(?!pin_defined)',
+    '^account_kept_',
+    '^not_me_(done_)?no_(pin|password)',
     '^account_protection_imposed',
     '^(?!account_protection)\\w+_kept$',
     '^pin_reset_refused_(?!no_address)',
@@ -82,7 +84,7 @@ function poison(value: unknown, attack: string, key = ''): unknown {
     )
   }
   const chosen =
-    /^(code|reason|protection|field|at|choices?|source|state|mode|act|section|done|current|pin|locale|\w+(At|By|Until))$/.test(
+    /^(code|reason|protection|field|at|choices?|source|state|mode|act|section|done|what|until|current|pin|locale|\w+(At|By|Until))$/.test(
       key,
     )
   return typeof value === 'string' && !chosen ? attack : value
@@ -394,6 +396,39 @@ describe('in a browser', () => {
     await page.context().close()
   })
 
+  it('whoever comes when the code has changed is told so, and need not wait', async () => {
+    const { page, read } = await openAt('/en/first_use_passcode_ready')
+    expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe(
+      'Type the new code of your key',
+    )
+    expect(await read('text')).toBe('A new code is there, for about 12 s')
+    expect(await page.getByText('Wait').count()).toBe(0)
+    await page.clock.runFor(12_000)
+    expect(await read('text')).toBe('A new code is there, for about 30 s')
+    await page.context().close()
+  })
+
+  it.each([
+    ['otp', 'passcode', [/directly followed/, /had about|s left/, /serves only once/]],
+    ['otp_refused', 'passcode', [/directly followed/, /s left/, /only once/, /Not accepted/]],
+    ['otp_several_keys', 'passcode', [/directly followed/, /serves only once/]],
+    ['first_use_code', 'code', [/the 6 digits/, /serves only once/]],
+    ['first_use_passcode', 'passcode', [/directly followed/, /Wait: new code/]],
+    ['first_use_passcode_refused', 'passcode', [/directly/, /have a button/, /Not accepted/]],
+  ] as const)(
+    'whoever listens hears at the field of %s all that belongs to it',
+    async (...given) => {
+      const [name, field, parts] = given
+      const page = await open(`/en/${name}`)
+      const ids =
+        (await page.locator(`#${field}`).getAttribute('aria-describedby'))?.split(' ') ?? []
+      const said = await Promise.all(ids.map((id) => page.locator(`#${id}`).textContent()))
+      expect(said).toHaveLength(parts.length)
+      expect(said).toEqual(parts.map((part) => expect.stringMatching(part)))
+      await page.context().close()
+    },
+  )
+
   it('the count goes in steps for those who want no movement', async () => {
     const { page, read } = await openAt('/en/otp', { reducedMotion: 'reduce' })
     const seen = [await read('text')]
@@ -440,6 +475,14 @@ describe('in a browser', () => {
     expect(await page.evaluate('String(getSelection()).trim()')).toBe(
       'GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ',
     )
+    await page.context().close()
+  })
+
+  it('an app on the same phone is opened by a link, which tells no site where it was', async () => {
+    const page = await open('/en/enrol_app')
+    const link = page.getByRole('link', { name: 'Open the app with this account' })
+    expect(await link.getAttribute('href')).toMatch(/^otpauth:\/\/totp\//)
+    expect(await link.getAttribute('rel')).toBe('noreferrer')
     await page.context().close()
   })
 
@@ -514,6 +557,8 @@ describe('in a browser', () => {
     const page = await open('/en/account_protection_kept')
     const box = page.getByRole('group', { name: 'One more click' })
     await box.and(page.locator(':focus')).waitFor()
+    const what = box.getByText('Change the protection of your account')
+    expect(await what.isVisible()).toBe(true)
     expect(await page.getByRole('radio').count()).toBe(0)
     for (const [button, answer] of [
       ['Confirm', 'yes'],
@@ -608,6 +653,22 @@ describe('in a browser', () => {
     await page.context().close()
   })
 
+  it('a PIN is spoken of only to whoever has one', () => {
+    const [asked, secured] = ['not_me_no_pin', 'not_me_done_school'].map((wanted) =>
+      SAMPLES.find(({ name }) => name === wanted),
+    )
+    const texts = [asked, secured].map((sample) => sample && html(sample, 'en'))
+    expect(texts.filter((text) => text === undefined || /PIN/.test(text))).toEqual([])
+  })
+
+  it('a password is spoken of only to whoever has one', () => {
+    const texts = SAMPLES.filter(({ name }) => /^not_me\w*_no_password$/.test(name)).map((sample) =>
+      html(sample, 'en'),
+    )
+    expect(texts).toHaveLength(2)
+    expect(texts.filter((text) => /password/i.test(text.split('<main')[1] ?? ''))).toEqual([])
+  })
+
   it('“This wasn’t me” says what it does, and is sent by its button only', async () => {
     const page = await open('/en/not_me')
     const button = page.getByRole('button', { name: /^This wasn’t me/ })
@@ -622,6 +683,34 @@ describe('in a browser', () => {
     await page.getByLabel('Code received by mail').fill('123 456')
     expect(await fieldsOf(page)).toEqual({ csrf: 'csrf-token', code: '123 456' })
     await page.context().close()
+  })
+
+  it('a key given just now is the first thing that the help speaks of', async () => {
+    const page = await open('/en/login', { javaScriptEnabled: false })
+    await page.getByText('I can’t sign in').click()
+    const first = page.locator('.answers dt').first()
+    expect(await first.textContent()).toBe('I have just been given an OTP key')
+    await page.context().close()
+  })
+
+  it('links to the help lead to the entry that they mean', () => {
+    const help = samples.find(({ name, locale }) => name === 'help' && locale === 'en')
+    const ids = help && [...html(help, 'en').matchAll(/ id="(help-\w+)"/g)].map(([, id]) => id)
+    const meant = (name: string) => {
+      const sample = SAMPLES.find((each) => each.name === name)
+      return sample && /href="\/help#([\w-]+)"/.exec(html(sample, 'en'))?.[1]
+    }
+    const named = samples.flatMap((sample) =>
+      [...html(sample, sample.locale).matchAll(/\/help#([\w-]+)/g)].map(([, id]) => id),
+    )
+    expect(named.filter((id) => !ids?.includes(id))).toEqual([])
+    expect(['pin', 'otp', 'first_use_code', 'first_use_pin', 'account_keys'].map(meant)).toEqual([
+      'help-pin',
+      'help-key_pin',
+      'help-first_use',
+      'help-first_use',
+      'help-key',
+    ])
   })
 
   it('the help says what to write, and opens the support form', async () => {

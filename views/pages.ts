@@ -104,8 +104,7 @@ export interface PinShape {
 
 /** What to type of an OTP key, and when its code changes. */
 export interface PasscodeHint {
-  /** Digits of the key's PIN and of its code; undefined where the person has several keys. */
-  readonly pinLength?: number | undefined
+  /** Digits of the key's code; undefined where the person has several keys. */
   readonly codeLength?: number | undefined
   /**
    * Where codes change with the time: how long one lasts, and what is left of the one shown now, by
@@ -167,13 +166,18 @@ export interface AccountFrame {
    * Proved again in between: what was typed before is kept, sealed. The page then shows, in the
    * place of its forms, one that asks to confirm it or to drop it: posts `kept`, `yes` or `no`.
    */
-  readonly kept?: Button | undefined
+  readonly kept?: KeptForm | undefined
 }
 
 /** A button that does one thing. */
 export interface Button {
   readonly action: string
   readonly csrf: string
+}
+
+/** A form that was kept; `what`: its page and name, below `account.kept_what.` in the messages. */
+export interface KeptForm extends Button {
+  readonly what: string
 }
 
 export interface DeviceRow {
@@ -259,14 +263,20 @@ export const NOTICE_CODES = [
   'address_changed', // where mail about the account goes: parameter `address`
   'account_secured', // after *This wasn't me*
   'password_voided', // by the school
+  'sessions_ended_by_owner', // in the account, others than the one it was done in
+  'data_copied', // downloaded in the account
 ] as const
 
-/** Something the person should know. `at` is an ISO 8601 instant. */
+/** Something the person should know. Times are ISO 8601 instants. */
 export interface Notice {
   readonly code: string
   readonly at: string
-  /** Shown where present: `key`, `device`, `browser`, `network`, `place`. */
+  /** Of a key: its first use not later than this; of one that is lent (`key_lent`): its return. */
+  readonly until?: string | undefined
+  /** Shown where present: `key`, `device`, `browser`, `system`, `network`, `place`, `address`. */
   readonly params: Readonly<Record<string, string>>
+  /** *This wasn't me*, where it may be somebody else's doing and can still be said. */
+  readonly notMeHref?: string | undefined
 }
 
 export const ERROR_PAGE_CODES = [
@@ -355,7 +365,12 @@ export interface Pages {
   /** `<main data-step="first_use_pin">`: the key's PIN, in `new_pin` and `confirm_pin`. */
   first_use_pin: Form & FirstUse & { shape: PinShape }
   /** `<main data-step="first_use_passcode">`: wait for the next code, then PIN and code (`passcode`). */
-  first_use_passcode: Form & FirstUse & { hint: PasscodeHint }
+  first_use_passcode: Form &
+    FirstUse & {
+      hint: PasscodeHint
+      /** The code shown now is the one that was typed before, as far as the key's clock is known. */
+      mustWait: boolean
+    }
   /**
    * `<main data-step="first_use_done">`: the PIN is defined, the key in service; one button leads on.
    * `counts` false: the key counts from the next sign-in only.
@@ -384,6 +399,8 @@ export interface Pages {
       pin: 'none' | 'in_use' | 'generated' | 'blocked'
       /** None where the policy has no PIN, or it is blocked and nothing stands in for it. */
       pinHref?: string | undefined
+      /** It is blocked, and can be reset by mail where it is asked for at a sign-in. */
+      resettable: boolean
     }
   /** `<main data-step="account_pin">`: fields `current_pin` (where one is in use), `new_pin`, `confirm_pin`. */
   account_pin: AccountFrame &
@@ -452,13 +469,17 @@ export interface Pages {
   not_me: Form & {
     token: string
     personName: string
+    /** There is a PIN to block, a password to void. */
+    hasPin: boolean
+    hasPassword: boolean
     notice: Notice
   }
   /** `<main data-step="not_me_done">`: what was done, and the ways back in. */
   not_me_done: {
     personName: string
+    hasPin: boolean
+    hasPassword: boolean
     hasKey: boolean
-    hasVerifiedEmail: boolean
     helpHref: string
   }
   /** `<main data-step="not_me_over">`: the link is too old, or was used. */
@@ -479,10 +500,10 @@ export interface Pages {
   pin_reset_define: Form & Person & { shape: PinShape; back: Button }
   /**
    * `<main data-step="pin_reset_refused">`: no code can be sent. `no_address`; `too_many`: mails in a
-   * row; `mailed_password`: a password was reset by mail within a day.
+   * row, `too_many_today`: in a day; `mailed_password`: a password was reset by mail within a day.
    */
   pin_reset_refused: Person & {
-    reason: 'no_address' | 'too_many' | 'mailed_password'
+    reason: 'no_address' | 'too_many' | 'too_many_today' | 'mailed_password'
     back: Button
     helpHref: string
   }
@@ -494,6 +515,8 @@ export interface Pages {
     personName: string
     /** Side of the code in modules (margin included), and the path of its dark ones in that grid. */
     qr: { readonly size: number; readonly path: string }
+    /** The same for an app on this very device: an `otpauth:` address (Key URI format). */
+    uri: string
     /** Base32, in groups of four. */
     secretGroups: readonly string[]
     /** How the app will call the account. */
@@ -501,19 +524,24 @@ export interface Pages {
     accountName: string
     shape: PinShape
     codeLength: number
+    /** How long the secret is kept, and how long one is not asked again who one is. */
+    minutes: number
+    proofMinutes: number
     cancel: { readonly action: string; readonly csrf: string }
   }
   /** `<main data-step="change_password">` */
   change_password: Form &
     Person & {
       identifier: string
-      /** Why: it is temporary, has expired, or the school asked for it. */
+      /** Why: it is temporary, has expired, or must be another one: the school's wish, or voided. */
       reason: 'temporary' | 'expired' | 'required'
       minLength: number
     }
-  /** `<main data-step="unmet">`: the application wants a proof that this person cannot give. One button: back to it. */
+  /** `<main data-step="unmet">`: a proof is wanted that this person cannot give. One button: back to it. */
   unmet: Form & {
     reason: 'no_pin' | 'pin_blocked' | 'no_otp_key' | 'unsupported'
+    /** The policy of the school wants it, whatever the application asks. */
+    byPolicy: boolean
     applicationName: string
     helpHref: string
   }

@@ -22,7 +22,7 @@ const ACTS: Record<string, (index: number) => Promise<unknown>> = {
     return claimed ? `claimed ${index}` : 'refused'
   },
   take: async () => {
-    const [item] = await opened.store.outbox.take(NOW, 60_000, 1)
+    const [item] = await opened.store.outbox.take('mail', NOW, 60_000, 1)
     return item?.id ?? 'nothing'
   },
   op: (index) => opened.op.Adapter('AccessToken').upsert(`child-${index}`, { accountId: 'a' }, 60),

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, it } from 'vitest'
 import { AUDIT_KEPT_MS } from '../../accounts/audit.ts'
-import type { AuditEntry, DeviceStore, Notice } from '../../accounts/ports.ts'
+import type { AuditEntry, DeviceStore, NewNotice } from '../../accounts/ports.ts'
 import { DATABASE_FILE } from '../../adapters/open.ts'
 import { PURGE_STATEMENTS, REPLACED_COOKIES_MAX } from '../../adapters/purge.ts'
 import { NOW } from './record.ts'
@@ -20,7 +20,7 @@ const entry = (id: string, atMs: number): AuditEntry => ({
   browserId: null,
   detail: {},
 })
-const notice = (id: string, atMs: number): Notice => ({
+const notice = (id: string, atMs: number): NewNotice => ({
   id,
   sub: 'lea',
   code: 'pin_defined',

@@ -50,6 +50,10 @@ describe('accounts', () => {
       pin: null,
       hadPin: false,
       passwordResetByMailAt: 0,
+      verifiedEmail: null,
+      verifiedAt: null,
+      previousVerifiedEmail: null,
+      chosenLocale: null,
       validAfter: 0,
       disabledAt: null,
       hasOtpKeys: false,
@@ -159,6 +163,18 @@ describe('notices and audit', () => {
     expect(notices.map(({ id }) => id)).toEqual(['m', 'a'])
     expect(notices[0]?.params).toEqual({ device: 'Room 201' })
     expect(await store.notices.list('sub-2', 2)).toEqual([])
+  })
+
+  it('tell which were answered; another person’s are neither found nor answered', async () => {
+    const { notices } = (await temporaryStore()).store
+    const told = { id: 'n', sub: 'sub-1', code: 'pin_wrong', atMs: NOW, params: {} } as const
+    await notices.add(told)
+    expect(await notices.find('n', 'sub-1')).toEqual({ ...told, answeredAt: null })
+    expect(await notices.find('n', 'sub-2')).toBeNull()
+    expect(await notices.answer('n', 'sub-2', NOW + 1)).toBe(false)
+    expect(await notices.answer('n', 'sub-1', NOW + 2)).toBe(true)
+    expect(await notices.answer('n', 'sub-1', NOW + 3)).toBe(false)
+    expect(await notices.list('sub-1', 1)).toEqual([{ ...told, answeredAt: NOW + 2 }])
   })
 
   it('are found by whom they concern and by act', async () => {

@@ -1,189 +1,351 @@
-import type { Browser, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { lettersTo, WRITES_MAILS } from '../people/letters.ts'
-import { startChromium } from '../support/chromium.ts'
-import { PASSWORD, PIN, type School, startSchool } from '../support/school.ts'
+import type { Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import type { Account } from '../../accounts/account.ts'
+import { resetPin } from '../../accounts/administer.ts'
+import { giveKey } from '../support/otp_key.ts'
+import { keyIn, keyInTwice, NARROW, send, stepOf } from '../support/real_browser.ts'
+import { PASSWORD, PIN } from '../support/school.ts'
+import { CODE, NOT_ME, openPremises, type Premises, READERS, visitsOf } from './visits.ts'
 
 const NEW_PIN = '5928'
 const THIRD_PIN = '7391'
-/** Where pictures of the pages go, for whoever wants to look at them. */
-const PICTURES = process.env['VESTIBULE_TEST_PICTURES']
+const NEW_PASSWORD = 'Marronnier-Encre-58'
+const RESET = 'form[action$="/pin_reset"] button'
 
-const step = (page: Page): Promise<string | null> => page.getAttribute('main', 'data-step')
+let premises: Premises
+beforeAll(async () => {
+  premises = await openPremises()
+})
+afterEach(() => premises.windows.clear())
+afterAll(() => premises.stop())
 
-const submit = (page: Page): Promise<void> =>
-  page.locator('main form button[type=submit]:visible').first().click()
+/** What users of such systems are told that they can do, guide by guide, in a real browser. */
+describe.each(READERS)('protecting one’s account, in $locale', (reader) => {
+  const visits = visitsOf(() => premises, reader)
+  const { t, person, newPage, met, open, signIn, prove, addDevice, mailed } = visits
 
-const at = (page: Page, name: string): Promise<unknown> =>
-  page.waitForSelector(`main[data-step=${name}]`)
-
-const picture = async (page: Page, name: string): Promise<void> => {
-  if (PICTURES !== undefined) {
-    await page.screenshot({ path: `${PICTURES}/${name}.png`, fullPage: true })
-  }
-}
-
-/** Digits on the keypad that the page shows. */
-const keyIn = async (page: Page, digits: string): Promise<void> => {
-  for (const digit of digits) {
-    await page.click(`[data-keypad] [data-digit="${digit}"]`)
-  }
-}
-
-/** A new PIN, stage by stage as the page asks for it. */
-const keyInTwice = async (page: Page, pin: string): Promise<void> => {
-  await keyIn(page, pin)
-  await submit(page)
-  await keyIn(page, pin)
-  await submit(page)
-}
-
-/** The two guides of the seeds: what people are told they can do, in a real browser. */
-describe.each([
-  { locale: 'fr-FR', reset: 'Réinitialiser mon code PIN', modify: 'Modifier mon code PIN' },
-  { locale: 'en-GB', reset: 'Reset my PIN code', modify: 'Modify my PIN code' },
-])('protecting one’s account, in $locale', ({ locale, reset, modify }) => {
-  let school: School
-  let chromium: Browser
-
-  const newPage = async (): Promise<Page> => {
-    const context = await chromium.newContext({ locale })
-    const page = await context.newPage()
-    page.setDefaultTimeout(8_000)
+  /** Somebody else's device, or one's own after the cookies went. */
+  const elsewhere = async (account: Account, password = PASSWORD): Promise<Page> => {
+    const page = await newPage()
+    await signIn(page, account, password)
     return page
   }
 
-  /** Identifier and password, then whatever page comes. */
-  const signIn = async (page: Page, identifier: string): Promise<void> => {
-    await page.fill('input[name=identifier]', identifier)
-    await page.fill('input[name=password]', PASSWORD)
-    await submit(page)
+  /** Signed in with the PIN, on a device that is not added. */
+  const byPin = async (account: Account, pin = PIN): Promise<Page> => {
+    const page = await elsewhere(account)
+    await met(page, 'pin')
+    await keyIn(page, pin)
+    await send(page)
+    await met(page, 'portal')
+    return page
   }
 
-  /** Proves what a change asks for, and confirms what was typed before. */
-  const proveAndConfirm = async (page: Page, identifier: string, pin: string): Promise<void> => {
-    if ((await step(page)) === 'login') {
-      await signIn(page, identifier)
-    }
-    if ((await step(page)) === 'pin') {
-      await page.fill('input[name=pin]', pin)
-      await submit(page)
-    }
-    const confirm = page.locator('button[name=kept][value=yes]')
-    if ((await confirm.count()) > 0) {
-      await confirm.click()
-    }
+  const errorOn = (page: Page): Promise<string | null> => page.textContent('main .notice-error')
+
+  const offersDevice = async (page: Page): Promise<void> => {
+    await met(page, 'device')
+    await send(page)
+    await met(page, 'portal')
   }
 
-  beforeAll(async () => {
-    school = await startSchool(WRITES_MAILS, { realClock: true })
-    chromium = await startChromium()
-  })
-  afterAll(async () => {
-    await chromium.close()
-    await school.stop()
+  /** From *Reset my PIN code* to the portal, with the mail that came. */
+  const resetByMail = async (page: Page, account: Account): Promise<void> => {
+    await send(page, page.locator(RESET))
+    await met(page, 'pin_reset_code')
+    const { mail, found } = await mailed(account, CODE)
+    expect(mail.headers.get('subject')).toBe(t('mails.pin_reset_code.subject'))
+    await page.fill('input[name=code]', found === '000000' ? '000001' : '000000')
+    await send(page)
+    expect(await errorOn(page)).toContain(t('errors.code_refused'))
+    await page.fill('input[name=code]', found)
+    await send(page)
+    await met(page, 'pin_reset_define')
+    await keyInTwice(page, NEW_PIN)
+    await offersDevice(page)
+  }
+
+  it('defines a PIN at the first connection, and adds a device under a telling name', async () => {
+    const account = await person('h.premiere')
+    const page = await elsewhere(account)
+    await met(page, 'define_pin')
+    expect(await page.isChecked('input[name=define_pin]')).toBe(true)
+    await keyInTwice(page, PIN)
+    await met(page, 'device')
+    await addDevice(page, 'PC')
+    await met(page, 'device', 'device_vague')
+    expect(await page.textContent('#device_name-hint')).toContain(t('device_offer.vague'))
+    await addDevice(page, 'Salle 201')
+    await met(page, 'portal')
+    await page.context().clearCookies({ name: 'vestibule_session' })
+    await signIn(page, account)
+    await met(page, 'portal')
+    await byPin(account)
   })
 
-  it('goes from the first connection to a forgotten PIN, a new one, devices and notices', async () => {
-    const language = locale.slice(0, 2)
-    const identifier = `h.lefevre.${language}`
-    const { sub } = await school.person({
-      identifier,
-      givenName: 'Hélène',
-      familyName: 'Lefèvre',
-      email: 'helene.lefevre@tilleuls.example',
-    })
-    // First connection: the PIN is proposed, and the device may be added.
-    const home = await newPage()
-    await home.goto(school.issuer)
-    await signIn(home, identifier)
-    expect(await step(home)).toBe('define_pin')
-    await keyInTwice(home, PIN)
-    await at(home, 'device')
-    await home.check('input[name=remember_device]')
-    await home.fill('input[name=device_name]', 'Salle 201')
-    await submit(home)
-    await at(home, 'portal')
-
-    // A new device, and the PIN is forgotten: a code by mail, then another PIN.
-    const elsewhere = await newPage()
-    await elsewhere.goto(school.issuer)
-    await signIn(elsewhere, identifier)
-    expect(await step(elsewhere)).toBe('pin')
-    await picture(elsewhere, `${language}_1_pin`)
-    await elsewhere.getByRole('button', { name: reset }).click()
-    await at(elsewhere, 'pin_reset_code')
-    await picture(elsewhere, `${language}_2_code`)
-    const letter = lettersTo(school, sub).findLast((each) => each.template === 'pin_reset_code')
-    await elsewhere.fill('input[name=code]', '000000')
-    await submit(elsewhere)
-    await elsewhere.waitForSelector('.notice-error')
-    await elsewhere.fill(
-      'input[name=code]',
-      letter?.template === 'pin_reset_code' ? letter.code : '',
-    )
-    await submit(elsewhere)
-    await at(elsewhere, 'pin_reset_define')
-    await picture(elsewhere, `${language}_3_define`)
-    await keyInTwice(elsewhere, NEW_PIN)
-    await elsewhere.waitForSelector('main[data-step=device], main[data-step=portal]')
-    if ((await step(elsewhere)) === 'device') {
-      await submit(elsewhere)
+  it('sets a PIN that the school imposes, at sign-in; not one that is easily guessed', async () => {
+    await premises.school.policies({ guardian: { protections: ['pin'] } })
+    const account = await person('h.impose', { userType: 'guardian', birthDate: '1984-03-17' })
+    const page = await elsewhere(account)
+    await met(page, 'define_pin', 'define_pin_imposed')
+    expect(await page.locator('input[name=define_pin]').count()).toBe(0)
+    for (const [pin, reason] of [
+      [String(new Date().getFullYear()), 'year'],
+      ['1703', 'birth_date'],
+      ['4321', 'sequence'],
+    ] as const) {
+      await keyInTwice(page, pin)
+      await met(page, 'define_pin', 'define_pin_guessable')
+      expect(await errorOn(page)).toContain(t(`errors.pin_guessable_${reason}`))
     }
-    await at(elsewhere, 'portal')
+    await keyInTwice(page, PIN)
+    await met(page, 'device')
+    await addDevice(page, 'Salon, ordinateur de Léa')
+    await met(page, 'portal')
+    expect((await premises.school.account(account.identifier)).pin).not.toBeNull()
+    // There is nothing to choose on the account's page, and it says so.
+    await open(page, '/account/protection')
+    await met(page, 'account_protection', 'account_protection_imposed')
+    expect(await page.getByRole('radio').count()).toBe(0)
+    await byPin(account)
+  })
 
-    // The first browser has been forgotten and signed out, and asks for the new PIN.
-    await home.goto(school.issuer)
-    await signIn(home, identifier)
-    expect(await step(home)).toBe('pin')
-    await home.fill('input[name=pin]', NEW_PIN)
-    await home.check('input[name=remember_device]')
-    await home.fill('input[name=device_name]', 'Salle 201')
-    await submit(home)
-    await at(home, 'portal')
+  it('sets a PIN once connected, from the account', async () => {
+    const account = await person('h.apres', { protection: 'none' })
+    const page = await elsewhere(account)
+    await met(page, 'portal')
+    await page.click('main a[href="/account"]')
+    await met(page, 'account_protection', 'account_protection_no_pin')
+    await page.check('#protection-pin')
+    await send(page)
+    await met(page, 'account_pin', 'account_pin_define')
+    expect(await page.locator('input[name=current_pin]').count()).toBe(0)
+    await keyInTwice(page, '1234')
+    await met(page, 'account_pin', 'account_pin_guessable')
+    expect(await errorOn(page)).toContain(t('errors.pin_guessable_sequence'))
+    await keyInTwice(page, PIN)
+    await prove(page, account)
+    await met(page, 'account_protection', 'account_protection_pin')
+    expect(await page.locator('.notice-done').count()).toBe(1)
+    expect(await page.isChecked('#protection-pin')).toBe(true)
+    await byPin(account)
+  })
 
-    // Modify the PIN.
-    await home.goto(`${school.issuer}/account`)
-    await at(home, 'account_protection')
-    await picture(home, `${language}_4_protection`)
-    await home.getByRole('link', { name: modify }).click()
-    await at(home, 'account_pin')
-    await keyIn(home, NEW_PIN)
-    await submit(home)
-    await keyInTwice(home, THIRD_PIN)
-    await proveAndConfirm(home, identifier, NEW_PIN)
-    await at(home, 'account_protection')
-    await home.waitForSelector('[role=status]')
-    await picture(home, `${language}_5_changed`)
+  it('modifies the PIN on a recognised device, where it is proved before', async () => {
+    const account = await person('h.modifie', { pin: PIN })
+    const page = await elsewhere(account)
+    await met(page, 'pin')
+    await keyIn(page, PIN)
+    await addDevice(page, 'Salle 201')
+    await met(page, 'portal')
+    await page.context().clearCookies({ name: 'vestibule_session' })
+    await signIn(page, account)
+    await open(page, '/account')
+    await met(page, 'account_protection', 'account_protection_pin')
+    await page.click('main a[href="/account/pin"]')
+    await met(page, 'account_pin', 'account_pin_change')
+    await keyIn(page, PIN)
+    await page.locator('main form button[type=submit]:visible').first().click()
+    await page.locator('input[name=new_pin]').waitFor({ state: 'visible' })
+    await keyInTwice(page, NEW_PIN)
+    await met(page, 'pin')
+    await keyIn(page, PIN)
+    await send(page)
+    await met(page, 'account_pin', 'account_pin_kept')
+    await prove(page, account)
+    await met(page, 'account_protection')
+    expect(await page.locator('.notice-done').count()).toBe(1)
+    const other = await elsewhere(account)
+    await keyIn(other, PIN)
+    await send(other)
+    await met(other, 'pin', 'pin_wrong')
+    expect(await other.locator('.notice-error').count()).toBe(1)
+    await keyIn(other, NEW_PIN)
+    await send(other)
+    await met(other, 'portal')
+  })
 
-    // The devices, and one deleted with the Del key.
-    await home.goto(`${school.issuer}/account/devices`)
-    await at(home, 'account_devices')
-    expect(await home.textContent('[data-row]')).toContain('Salle 201')
-    await picture(home, `${language}_6_devices`)
-    await home.locator('[data-row]').first().focus()
-    await home.keyboard.press('Delete')
-    await proveAndConfirm(home, identifier, THIRD_PIN)
-    await at(home, 'account_devices')
-    await expect.poll(() => home.locator('[data-row]').count()).toBe(0)
+  it('disables the PIN: notification only, then no additional security', async () => {
+    const account = await person('h.sans', { pin: PIN })
+    const page = await byPin(account)
+    for (const choice of ['notification', 'none']) {
+      await open(page, '/account/protection')
+      await page.check(`#protection-${choice}`)
+      await send(page)
+      await prove(page, account, PIN)
+      await met(page, 'account_protection', `account_protection_${choice}`)
+      expect(await page.isChecked(`#protection-${choice}`)).toBe(true)
+      const other = await elsewhere(account)
+      if (choice === 'notification') {
+        await offersDevice(other)
+      }
+      await met(other, 'portal')
+    }
+    expect((await premises.school.account(account.identifier)).pin).toBeNull()
+    await mailed(account, NOT_ME)
+  })
 
-    // Disable the PIN: notification only.
-    await home.goto(`${school.issuer}/account/protection`)
-    await home.check('#protection-notification')
-    await picture(home, `${language}_7_choice`)
-    await submit(home)
-    await proveAndConfirm(home, identifier, THIRD_PIN)
-    await at(home, 'account_protection')
-    await expect.poll(async () => (await school.account(identifier)).pin).toBeNull()
-    const last = await newPage()
-    await last.goto(school.issuer)
-    await signIn(last, identifier)
-    expect(await step(last)).not.toBe('pin')
-    const told = lettersTo(school, sub).flatMap((each) =>
-      each.template === 'notice' ? [each.code] : [],
-    )
-    expect(told).toEqual(
-      expect.arrayContaining(['pin_reset_by_mail', 'pin_changed', 'protection_changed']),
-    )
+  it('sees the devices, and deletes one by its button, one by Del, and all', async () => {
+    const account = await person('h.appareils', { pin: PIN })
+    const adds = async (name: string): Promise<void> => {
+      const browser = premises.school.browser()
+      await browser.open('/')
+      await browser.submit({ identifier: account.identifier, password: PASSWORD })
+      await browser.submit({ pin: PIN, remember_device: 'yes', device_name: name })
+      expect(browser.view.step).toBe('portal')
+    }
+    for (const name of ['Salle 101', 'Salle 102', 'Salle 103']) {
+      await adds(name)
+    }
+    const page = await elsewhere(account)
+    await met(page, 'pin')
+    await keyIn(page, PIN)
+    await addDevice(page, 'Salle 201')
+    await met(page, 'portal')
+    await open(page, '/account/devices')
+    await met(page, 'account_devices')
+    const rows = page.locator('[data-row]')
+    const row = (name: string) => rows.filter({ hasText: name })
+    const names = async () => (await rows.locator('h2').allInnerTexts()).join(' ')
+    expect(await rows.count()).toBe(4)
+    expect(await row('Salle 201').locator('.tag').count()).toBe(1)
+
+    await send(page, row('Salle 101').getByRole('button'))
+    await prove(page, account, PIN)
+    await met(page, 'account_devices', 'account_devices_deleted')
+    expect(await names()).not.toContain('Salle 101')
+
+    await row('Salle 103').focus()
+    await Promise.all([page.waitForEvent('domcontentloaded'), page.keyboard.press('Delete')])
+    await met(page, 'account_devices')
+    expect(await names()).not.toContain('Salle 103')
+    expect(await rows.count()).toBe(2)
+
+    const all = page.locator('section[aria-labelledby=all-title] button')
+    await send(page, all)
+    await met(page, 'account_devices', 'account_devices_none')
+    expect(await rows.count()).toBe(0)
+    await page.context().clearCookies({ name: 'vestibule_session' })
+    await signIn(page, account)
+    await met(page, 'pin')
+  })
+
+  it('forgets the PIN: a code comes by mail, and other browsers are signed out', async () => {
+    const account = await person('h.oublie', { pin: PIN })
+    const home = await byPin(account)
+    const page = await elsewhere(account)
+    await met(page, 'pin')
+    await resetByMail(page, account)
+    await open(home, '/account')
+    await met(home, 'login')
+    await byPin(account, NEW_PIN)
+  })
+
+  it('resets by mail a PIN that is blocked', async () => {
+    const account = await person('h.bloque', { pin: PIN })
+    const page = await elsewhere(account)
+    for (const wrong of ['5061', '5062', '5063']) {
+      await met(page, 'pin')
+      await keyIn(page, wrong)
+      await send(page)
+    }
+    await met(page, 'pin', 'pin_blocked')
+    expect(await page.locator('input[name=pin]').count()).toBe(0)
+    await resetByMail(page, account)
+    await byPin(account, NEW_PIN)
+  })
+
+  it('resets a PIN without JavaScript, on the narrowest screen', async () => {
+    const account = await person('h.sansscript', { pin: PIN })
+    const page = await newPage({ javaScriptEnabled: false, viewport: NARROW })
+    const metPlainly = (step: string) => met(page, step, `${step}_no_script`)
+    await open(page, '/')
+    await metPlainly('login')
+    await signIn(page, account)
+    await metPlainly('pin')
+    await send(page, page.locator(RESET))
+    await metPlainly('pin_reset_code')
+    await page.fill('input[name=code]', (await mailed(account, CODE)).found)
+    await send(page)
+    await metPlainly('pin_reset_define')
+    await page.fill('input[name=new_pin]', NEW_PIN)
+    await page.fill('input[name=confirm_pin]', NEW_PIN)
+    await send(page)
+    await metPlainly('device')
+    await send(page)
+    await metPlainly('portal')
+    await byPin(account, NEW_PIN)
+  })
+
+  it('reacts to a notice: everybody is out, the old password is dead, a key leads back in', async () => {
+    const account = await person('h.reagit', { protection: 'notification', userType: 'staff' })
+    const key = await giveKey(premises.school, account.sub)
+    const stranger = await elsewhere(account)
+    await offersDevice(stranger)
+
+    const page = await newPage()
+    await page.goto((await mailed(account, NOT_ME)).found)
+    await met(page, 'not_me')
+    await open(stranger, '/account')
+    await met(stranger, 'account_protection', 'account_protection_notification')
+    await send(page)
+    await met(page, 'not_me_done')
+    await open(stranger, '/account')
+    await met(stranger, 'login')
+
+    await signIn(page, account)
+    await met(page, 'login', 'login_refused')
+    expect(await page.locator('.notice-error').count()).toBe(1)
+    await signIn(page, account, key.passcode())
+    await met(page, 'change_password')
+    await page.fill('input[name=new_password]', NEW_PASSWORD)
+    await page.fill('input[name=confirm_password]', NEW_PASSWORD)
+    await send(page)
+    await offersDevice(page)
+
+    await signIn(stranger, account)
+    await met(stranger, 'login')
+    await offersDevice(await elsewhere(account, NEW_PASSWORD))
+  })
+
+  it('is given a generated PIN by the school, and changes it at its first use', async () => {
+    const account = await person('h.genere', { pin: PIN })
+    const { deps, endEverything } = premises.school.gateway.core
+    const given = await resetPin(deps, endEverything, account.sub, 'test')
+    const pin = given.ok ? given.pin : ''
+    const page = await elsewhere(account)
+    await met(page, 'pin')
+    await keyIn(page, pin)
+    await send(page)
+    await met(page, 'define_pin', 'define_pin_replace')
+    await keyInTwice(page, pin)
+    await met(page, 'define_pin')
+    expect(await errorOn(page)).toContain(t('errors.pin_guessable_same'))
+    await keyInTwice(page, THIRD_PIN)
+    await offersDevice(page)
+    await byPin(account, THIRD_PIN)
+  })
+
+  it('is asked no PIN while the school abolishes it, and the same one as before afterwards', async () => {
+    const account = await person('h.aboli', { userType: 'student', pin: PIN })
+    const { policies } = premises.school
+    await policies({ student: { protections: ['notification', 'none'] } })
+    const page = await elsewhere(account)
+    await offersDevice(page)
+    await open(page, '/account/protection')
+    await met(page, 'account_protection', 'account_protection_abolished')
+    expect(await page.locator('#pin-title, #protection-pin').count()).toBe(0)
+    await open(page, '/account/pin')
+    expect(await stepOf(page)).not.toBe('account_pin')
+
+    await policies({ student: {} })
+    const later = await byPin(account)
+    await open(later, '/account/protection')
+    await met(later, 'account_protection')
+    expect(await later.locator('#pin-title').count()).toBe(1)
+  })
+
+  it('meets no page whose script failed or that its own rules refused', () => {
+    expect(premises.windows.complaints).toEqual([])
   })
 })

@@ -61,7 +61,7 @@ describe('somebody has their mail sent elsewhere', () => {
     expect(await verifiedOf('aa.changes')).toBe(OWN)
     // To the new one, as the account's own, and to the one before.
     expect(noticeLettersTo(school, sub)).toMatchObject([
-      { code: 'address_changed', to: null, params: { address: 'c•••@home.example' } },
+      { code: 'address_changed', to: OWN, params: { address: 'c•••@home.example' } },
       { code: 'address_changed', to: GIVEN },
     ])
     expect(await acts(school, sub)).toContain('address_changed')
@@ -76,7 +76,7 @@ describe('somebody has their mail sent elsewhere', () => {
     await browser.submit({}, { form: REMOVE })
     expect(doneOn(browser.view)).toBe('Your address is removed.')
     expect(await verifiedOf('aa.removes')).toBeNull()
-    expect(noticeLettersTo(school, sub).map(({ to }) => to)).toEqual([null, OWN])
+    expect(noticeLettersTo(school, sub).map(({ to }) => to)).toEqual([GIVEN, OWN])
     expect(browser.view.html.querySelector(REMOVE)).toBeNull()
   })
 
@@ -276,11 +276,12 @@ describe('a fresh proof', () => {
       ['change', { code, csrf: tokens[0] ?? '' }],
       ['change', { email: 'thief@home.example', csrf: tokens[0] ?? '' }],
       ['remove', { csrf: tokens[1] ?? '' }],
-      ['remove', { csrf: tokens[1] ?? '', kept: 'yes' }],
     ] as const) {
       await stranger.post(`/account/address/${form}`, fields)
       expect(stranger.view.step).toBe('login')
     }
+    await stranger.post('/account/address/remove', { csrf: tokens[1] ?? '', kept: 'yes' })
+    expect(stranger.view.status).toBe(403)
     expect(await verifiedOf('aa.stranger')).toBe('mine@home.example')
     expect(codesTo(sub)).toHaveLength(1)
     expect(await noticesOf(school, sub)).toEqual([])

@@ -124,7 +124,7 @@ describe('somebody with a password alone', () => {
     expect(others).toEqual([])
     expect(key).toMatchObject({ source: 'app', state: 'in_service', kind: 'totp', digits: 6 })
     expect(key?.serial).toMatch(/^APP-[2-9A-HJKMNP-Z]{8}$/)
-    expect(browser.view.text).toContain(`No. ${key?.serial}`)
+    expect(browser.view.text).toContain(`No.\u00a0${key?.serial}`)
     expect(await noticesOf(school, who.sub)).toEqual(['key_in_service'])
     expect((await acts(school, who.sub)).filter((act) => act.startsWith('key_'))).toEqual([
       'key_app_enrolled',

@@ -72,6 +72,29 @@ const reasons = async (sub: string): Promise<unknown[]> =>
     .reverse()
 
 describe('the first use of a key', () => {
+  it('says to wait for another code, and no more so once it is there', async () => {
+    const { key } = await assigned('no.more.waiting')
+    const browser = await typeDigits('no.more.waiting', key.code())
+    await definePin(browser)
+    const title = () => browser.view.html.querySelector('h1')?.text
+    expect(title()).toBe('Wait until the code of your key changes')
+    key.wait()
+    await reopen(browser)
+    expect(title()).toBe('Type the new code of your key')
+    expect(browser.view.text).not.toContain('Wait')
+    await browser.submit({ passcode: key.passcode() })
+    expect(browser.view.step).toBe('first_use_done')
+  })
+
+  it('says to wait for another press of the button, however long ago the first was', async () => {
+    const { key } = await assigned('has.a.button', {}, { kind: 'hotp' })
+    const browser = await typeDigits('has.a.button', key.code())
+    await definePin(browser)
+    school.later(MINUTE_MS)
+    await reopen(browser)
+    expect(browser.view.text).toContain('Wait until the code of your key changes')
+  })
+
   it('goes from the digits to the PIN, to the next code, into the application', async () => {
     const { person, key } = await assigned('first.use')
     const browser = await typeDigits('first.use', key.code())

@@ -1,7 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Account } from '../../accounts/account.ts'
 import { resetPin } from '../../accounts/administer.ts'
-import { assignKey, reportKeyLost, resetKeyPin, withdrawKey } from '../../accounts/desk_keys.ts'
+import {
+  assignKey,
+  lendKey,
+  reportKeyLost,
+  resetKeyPin,
+  withdrawKey,
+} from '../../accounts/desk_keys.ts'
 import { tell } from '../../accounts/notices.ts'
 import type { Notice } from '../../accounts/ports.ts'
 import { secureAccount } from '../../accounts/secure_account.ts'
@@ -87,7 +93,7 @@ const tells = (rows: readonly Row[]): void => {
       const letters = noticeLettersTo(school, person.sub)
       expect(
         letters.map(({ noticeId, code, atMs, params, to }) => [noticeId, code, atMs, params, to]),
-      ).toEqual(notices.map(({ id, code, atMs, params }) => [id, code, atMs, params, null]))
+      ).toEqual(notices.map(({ id, code, atMs, params }) => [id, code, atMs, params, person.email]))
     })
   }
 }
@@ -223,6 +229,25 @@ describe('sign-ins again and again from one new place', () => {
     expect([await notices(person), mails(person)]).toEqual([4, 4])
   })
 
+  it('of a key say until when it is to be used, or is lent', async () => {
+    const person = await somebody({ userType: 'staff' })
+    const { deps } = school.gateway.core
+    const [own, lent] = [
+      await giveKey(school, person.sub, { state: 'in_stock' }),
+      await giveKey(school, person.sub, { state: 'in_stock' }),
+    ]
+    expect(await assignKey(deps, own.serial, person.sub, BY)).toMatchObject({ ok: true })
+    expect(await lendKey(deps, lent.serial, person.sub, BY)).toMatchObject({ ok: true })
+    const { text } = await (await signIn(person)).open('/')
+    const dayOf = (ms: number) =>
+      new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeZone: 'Europe/Paris' }).format(ms)
+    expect(text).toContain(
+      `First use not later than ${dayOf(deps.clock() + 14 * 24 * HOUR_MS)} at `,
+    )
+    expect(text).toContain(`Yours until ${dayOf(deps.clock() + 24 * HOUR_MS)} at `)
+    expect(text).not.toMatch(/\d{13}/)
+  })
+
   it('show nothing of this on pages', async () => {
     const person = await somebody({ protection: 'notification' })
     await signIn(person)
@@ -241,6 +266,32 @@ describe('sign-ins again and again from one new place', () => {
     await signIn(one)
     await signIn(other)
     expect([mails(one), mails(other)]).toEqual([1, 1])
+  })
+})
+
+describe('somebody who changes one thing back and forth', () => {
+  it('gets five mails about it within an hour, and all of it in the account', async () => {
+    const { deps } = school.gateway.core
+    const { sub } = await school.person({ email: 'back.forth@tilleuls.example' })
+    const change = () =>
+      deps.store.transact((tables) => tell(deps, tables, sub, 'protection_changed'))
+    for (let time = 0; time < 70; time += 1) {
+      await change()
+      school.later(1_000)
+    }
+    expect(mailedTo(school, sub)).toHaveLength(5)
+    expect(await noticesOf(school, sub)).toHaveLength(70)
+    school.later(HOUR_MS)
+    await change()
+    expect(mailedTo(school, sub)).toHaveLength(6)
+  })
+
+  it('has the warning go to the address it was meant for, whatever is the address by then', async () => {
+    const { deps } = school.gateway.core
+    const { sub } = await school.person({ email: 'meant.for@tilleuls.example' })
+    await deps.store.transact((tables) => tell(deps, tables, sub, 'new_connection'))
+    await deps.store.accounts.setVerifiedEmail(sub, 'thief@elsewhere.example')
+    expect(noticeLettersTo(school, sub).map(({ to }) => to)).toEqual(['meant.for@tilleuls.example'])
   })
 })
 

@@ -285,6 +285,12 @@ describe('a passcode as a step after the password', () => {
     const { otpKeys } = school.gateway.core.deps.store
     await otpKeys.save({ ...(await key.stored()), state: 'lost' })
     expect((await enterWith('no.key', PASSWORD)).view.step).toBe('unmet')
+    // The application has asked for nothing: it is the school that does.
+    expect(browser.view.html.querySelector('h1')?.text).toBe('Your school asks for an OTP key')
+    const claims = JSON.stringify({ id_token: { acr: { essential: true, value: ACR_OTP } } })
+    const wanting = school.browser()
+    await enter(application, wanting, 'no.key', { parameters: { claims } })
+    expect(wanting.view.html.querySelector('h1')?.text).toContain('needs more than a password')
     const silent = await school.browser()
     await enter(application, silent, 'no.key', { parameters: { prompt: 'login' } })
     expect(silent.view.step).toBe('unmet')

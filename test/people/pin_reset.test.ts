@@ -386,6 +386,7 @@ describe('the mailed code', () => {
         boundTo: 'flow',
         to: null,
         template: 'pin_reset_code',
+        locale: null,
       }),
     )
     const code = { id: sent.ok ? sent.id : '', boundTo: 'flow', typed: newestTo(account.sub) }

@@ -121,10 +121,14 @@ const shownCode = async ({ keys }: Summary, { otp_key }: SamplePerson): Promise<
   return page.querySelector(`[data-key="${otp_key?.serial}"] [data-code]`)?.text ?? ''
 }
 
-/** What a key will show next, which its gateway takes early: nobody has to wait for it here. */
-const nextCode = ({ otp_key }: SamplePerson): string => {
+/**
+ * The code after the one shown at `shownMs`, which its gateway takes early: nobody has to wait for
+ * it here. By now the key may show it, or a later one.
+ */
+const codeAfter = ({ otp_key }: SamplePerson, shownMs: number): string => {
   const key = sampleKeys().find(({ serial }) => serial === otp_key?.serial)
-  return key === undefined ? '' : playKey(key, Date.now() + key.periodSeconds * 1000).code
+  const periodMs = (key?.periodSeconds ?? 0) * 1000
+  return key === undefined ? '' : playKey(key, Math.max(shownMs + periodMs, Date.now())).code
 }
 
 describe('the demonstration', () => {
@@ -175,6 +179,7 @@ describe('the demonstration', () => {
     const first = await startDemo(env)
     const { used } = keyHolders(first)
     const { identifier, otp_key } = used
+    const shownMs = Date.now()
     const passcode = { identifier, password: `${otp_key?.pin}${await shownCode(first, used)}` }
     const browser = openBrowser(first)
     await browser.signIn(passcode)
@@ -188,7 +193,7 @@ describe('the demonstration', () => {
     const second = await startDemo(env)
     const another = openBrowser(second)
     expect((await another.signIn(passcode)).step).toBe('login')
-    await another.submit({ identifier, password: `${otp_key?.pin}${nextCode(used)}` })
+    await another.submit({ identifier, password: `${otp_key?.pin}${codeAfter(used, shownMs)}` })
     expect((await another.arrive())['name']).toBe(used.name)
     expect(await interrupt(second)).toEqual(ENDED_WELL)
   })
@@ -197,12 +202,13 @@ describe('the demonstration', () => {
     const demo = await startDemo(await openPlace())
     const { unused } = keyHolders(demo)
     const browser = openBrowser(demo)
+    const shownMs = Date.now()
     const digits = await shownCode(demo, unused)
     const { identifier } = unused
     expect((await browser.signIn({ identifier, password: digits })).step).toBe('first_use_pin')
     const defined = await browser.submit({ new_pin: PIN, confirm_pin: PIN })
     expect(defined.step).toBe('first_use_passcode')
-    const second = await browser.submit({ passcode: `${PIN}${nextCode(unused)}` })
+    const second = await browser.submit({ passcode: `${PIN}${codeAfter(unused, shownMs)}` })
     expect(second.step).toBe('first_use_done')
     await browser.submit({})
     expect(await browser.arrive()).toMatchObject({

@@ -119,8 +119,8 @@ const tried = (school: School): Promise<void> =>
 const queued = async ({ gateway }: School): Promise<LogoutCall[]> => {
   const { deps } = gateway.core
   const { outbox } = deps.store
-  const items = await outbox.take(Date.now(), MINUTE_MS, 50)
-  await Promise.all(items.map(({ id }) => outbox.remove(id)))
+  const items = await outbox.take('logout', Date.now(), MINUTE_MS, 50)
+  await Promise.all(items.map((item) => outbox.remove(item)))
   return items.map((item) => openLogoutCall(deps, item))
 }
 

@@ -280,15 +280,41 @@ describe('mails', () => {
     expect(office.waiting()).toMatchObject([{ attempts: 0 }, { attempts: 0 }])
   })
 
+  it('that somebody else has taken meanwhile are theirs: nothing is removed, put off or audited', async () => {
+    const office = await openOffice()
+    const held = gate()
+    onTestFinished(() => held.open())
+    const answers = [0, 451]
+    let begun = 0
+    office.mailbox.manners = {
+      content: async () => {
+        const answer = answers[begun] ?? 0
+        begun += 1
+        await held.passed
+        return answer
+      },
+    }
+    await office.told('m.lease.sent')
+    await office.told('m.lease.deferred')
+    const worker = office.work()
+    await until(() => expect(begun).toBe(2))
+    const { store } = office.school.gateway.core.deps
+    const again = await store.outbox.take('mail', Date.now() + LEASE_MS, LEASE_MS, 10)
+    const taken = office.waiting()
+    held.open()
+    await worker.stop()
+    expect(again.map(({ attempts }) => attempts)).toEqual([2, 2])
+    expect(office.waiting()).toEqual(taken)
+    expect(await office.audited('mail_sent')).toEqual([])
+    const said = office.logged.filter(({ msg }) => String(msg).includes('longer than its lease'))
+    expect(said).toHaveLength(2)
+  })
+
   it('that do not open under these keys are given up', async () => {
     const office = await openOffice()
     const { store } = office.school.gateway.core.deps
-    await store.outbox.add({
-      id: 'x',
-      kind: 'mail',
-      sealed: 'v1.other.AAAA',
-      createdAt: Date.now(),
-    })
+    const sealed = 'v1.other.AAAA'
+    await store.outbox.add({ id: 'x', kind: 'mail', sealed, createdAt: Date.now() }, 1)
     office.work()
     await until(() => expect(office.waiting()).toEqual([]))
     expect(await office.audited('mail_failed')).toMatchObject([{ detail: { why: 'sealed' } }])
@@ -304,6 +330,7 @@ describe('mails', () => {
       sub: account.sub,
       to: null,
       code: '402913',
+      locale: null,
     } as const
     await queueLetter(deps, deps.store, account, { ...letter, minutes: 10 })
     await queueLetter(deps, deps.store, account, { ...letter, minutes: 600 })
@@ -419,6 +446,90 @@ describe('applications', () => {
   })
 })
 
+describe('what is urgent', () => {
+  const LOGOUTS = 200
+  const NOTICES = 1_000
+
+  it('leaves at once: a code is held up by no call that hangs, and by no notice', async () => {
+    const office = await openOffice()
+    const { deps } = office.school.gateway.core
+    const { sub } = await office.school.person({ identifier: 'u.many', email: 'many@exemple.fr' })
+    const reader = await office.school.person({ identifier: 'u.code', email: 'code@exemple.fr' })
+    await deps.store.transact(async (tables) => {
+      for (let nth = 0; nth < LOGOUTS; nth += 1) {
+        await queueLogout(deps, tables, { sub, clientId: 'ent', sid: `sid-${nth}` })
+      }
+      for (let nth = 0; nth < NOTICES; nth += 1) {
+        await tell(deps, tables, sub, 'pin_defined')
+      }
+      await queueLetter(deps, tables, reader, {
+        template: 'pin_reset_code',
+        sub: reader.sub,
+        to: null,
+        code: '402913',
+        minutes: 10,
+        locale: null,
+      })
+    })
+    const held = gate()
+    onTestFinished(() => held.open())
+    const calls: LogoutCall[] = []
+    const begun: string[] = []
+    office.mailbox.manners = {
+      content: async ({ to }) => {
+        begun.push(...to)
+        await held.passed
+        return 0
+      },
+    }
+    const tellLogout = async (call: LogoutCall): Promise<void> => {
+      calls.push(call)
+      await held.passed
+    }
+    const worker = office.work({ tellLogout })
+    await until(() => expect(begun).toHaveLength(4))
+    await until(() => expect(calls).toHaveLength(8))
+    expect(begun.filter((address) => address === 'code@exemple.fr')).toHaveLength(1)
+    const stopping = worker.stop()
+    held.open()
+    await stopping
+    expect(await office.audited('mail_sent')).toContainEqual(
+      expect.objectContaining({ sub: reader.sub, detail: { template: 'pin_reset_code' } }),
+    )
+  })
+
+  it('an application is told while every mail hangs', async () => {
+    const office = await openOffice()
+    const { deps } = office.school.gateway.core
+    const held = gate()
+    onTestFinished(() => held.open())
+    let begun = 0
+    office.mailbox.manners = {
+      content: async () => {
+        begun += 1
+        await held.passed
+        return 0
+      },
+    }
+    for (let nth = 0; nth < 6; nth += 1) {
+      await office.told(`u.hangs.${nth}`)
+    }
+    const told: LogoutCall[] = []
+    const worker = office.work({
+      tellLogout: async (call) => {
+        told.push(call)
+      },
+    })
+    await until(() => expect(begun).toBe(4))
+    await queueLogout(deps, deps.store, { sub: 'sub-1', clientId: 'ent', sid: 'sid-1' })
+    await until(() => expect(told).toHaveLength(1))
+    expect(office.mailbox.mails).toEqual([])
+    const stopping = worker.stop()
+    held.open()
+    await stopping
+  })
+})
+
 it('pauses between tries grow from a minute to an hour, and end a day after the act', () => {
   const createdAt = 1_000_000
   const minutesAfter = (attempts: number) =>
@@ -460,8 +571,12 @@ describe('the connection to the mail server', () => {
     messageId: 'a@127.0.0.1',
   }
 
-  const sendTo = async (url: string, sent: Mail = mail) => {
-    const mailer = createMailer(url, { name: 'Tilleuls', address: FROM })
+  const sendTo = async (
+    url: string,
+    sent: Mail = mail,
+    { sendingMaxMs }: { sendingMaxMs?: number } = {},
+  ) => {
+    const mailer = createMailer(url, { name: 'Tilleuls', address: FROM }, sendingMaxMs)
     onTestFinished(() => mailer.close())
     return mailer.send(sent)
   }
@@ -520,6 +635,31 @@ describe('the connection to the mail server', () => {
     expect(await sendTo(`smtp://127.0.0.1:${plain.port}`)).toEqual({ ok: true })
     expect(await sendTo(`smtp://127.0.0.1:${own.port}`)).toEqual({ ok: true })
     expect([plain.mails[0]?.secure, own.mails[0]?.secure]).toEqual([false, true])
+  })
+
+  it('ends in time with a server that is slow at every command, and the mail does not arrive', async () => {
+    const COMMAND_MS = 60
+    const commands: string[] = []
+    const slowly = (command: string, answer: (error?: Error | null) => void): void => {
+      commands.push(command)
+      setTimeout(answer, COMMAND_MS)
+    }
+    const { promise: gone, resolve: goes } = Promise.withResolvers<void>()
+    const mailbox = await openTls({
+      onClose: () => goes(),
+      onConnect: (_, answer) => slowly('connect', answer),
+      onMailFrom: (_, __, answer) => slowly('from', answer),
+      onRcptTo: (_, __, answer) => slowly('to', answer),
+    })
+    const url = `smtp://127.0.0.1:${mailbox.port}`
+    const tooSlow = await sendTo(url, mail, { sendingMaxMs: 2.5 * COMMAND_MS })
+    expect(tooSlow).toMatchObject({ ok: false, forGood: false, unusable: true, why: 'EABORT' })
+    await gone // By the end of this mail alone: nothing else closes the connection.
+    expect(mailbox.mails).toEqual([])
+    // Whoever may take longer is served: none of the answers came too late by itself.
+    commands.length = 0
+    expect(await sendTo(url, mail, { sendingMaxMs: 100 * COMMAND_MS })).toEqual({ ok: true })
+    expect(commands).toEqual(['connect', 'from', 'to'])
   })
 
   it('carries one mail to one person, whatever stands in names and addresses', async () => {

@@ -21,6 +21,11 @@ export interface HeldKey {
   code(steps?: number): string
   /** PIN and code, as typed. */
   passcode(steps?: number): string
+  /**
+   * PIN and the first code that may still be used: the one shown now, or the next one, which the
+   * gateway takes early. For tests on a real clock, where nobody waits for it.
+   */
+  freshPasscode(): Promise<string>
   /** As the gateway keeps it. */
   stored(): Promise<OtpKey>
   /** Waits until it shows another code. */
@@ -89,18 +94,23 @@ export const giveKey = async (
       ? Math.floor((Date.now() + aheadMs) / (periodSeconds * 1000)) + steps
       : pressed + steps
   const code = (steps = 0): string => codeAt({ algorithm, digits }, seed, shown(steps))
+  const stored = async (): Promise<OtpKey> => {
+    const found = await school.gateway.core.deps.store.otpKeys.find(serial)
+    if (found === null) {
+      throw new Error(`there is no key ${serial}`)
+    }
+    return found
+  }
   return {
     serial,
     seed,
     code,
     passcode: (steps) => `${pin}${code(steps)}`,
-    stored: async () => {
-      const stored = await school.gateway.core.deps.store.otpKeys.find(serial)
-      if (stored === null) {
-        throw new Error(`there is no key ${serial}`)
-      }
-      return stored
+    freshPasscode: async () => {
+      const step = Math.max((await stored()).next, shown(0))
+      return `${pin}${codeAt({ algorithm, digits }, seed, step)}`
     },
+    stored,
     wait: () => {
       if (kind === 'totp') {
         school.later(periodSeconds * 1000)

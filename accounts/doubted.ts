@@ -1,0 +1,80 @@
+import type { Account } from './account.ts'
+import { auditEntry } from './audit.ts'
+import { tell } from './notices.ts'
+import { type OtpKey, reportLost } from './otp_key.ts'
+import type { Deps, Origin, Tables } from './ports.ts'
+
+/*
+ * What *This wasn't me* takes from an account: whatever came to it while a notice could have been
+ * answered. Not since the notice that is answered: a thief who has dug in warns of nothing more.
+ */
+
+const DAY_MS = 24 * 3_600_000
+/** How long a notice can be answered. */
+export const NOT_ME_MS = 7 * DAY_MS
+/** What a notice tells of may be dated somewhat before it. */
+const BEFORE_ITS_NOTICE_MS = 60_000
+
+/** From when on (ms) what came to an account is doubted: never what was looked at before. */
+export const doubtedSince = async (
+  { audit }: Pick<Tables, 'audit'>,
+  sub: string,
+  nowMs: number,
+): Promise<number> => {
+  const [last] = await audit.list({ sub, act: 'not_me' }, 1)
+  return Math.max(nowMs - NOT_ME_MS - BEFORE_ITS_NOTICE_MS, last?.atMs ?? 0)
+}
+
+/** Whoever enrolled an app keeps its seed, whatever became of the key since. */
+const isDoubted = ({ source, addedAt, inServiceAt }: OtpKey, sinceMs: number): boolean =>
+  (source === 'app' && addedAt >= sinceMs) || (inServiceAt !== null && inServiceAt >= sinceMs)
+
+/** Such a key is in unknown hands: its passcode would open the account. */
+export const loseDoubtedKeys = async (
+  deps: Deps,
+  tables: Tables,
+  sub: string,
+  sinceMs: number,
+  origin: Origin,
+): Promise<void> => {
+  const keys = await tables.otpKeys.ofPerson(sub)
+  for (const key of keys.filter((each) => isDoubted(each, sinceMs))) {
+    const lost = reportLost(key, deps.clock())
+    if (lost.ok) {
+      const { serial } = key
+      await tables.otpKeys.save(lost.key)
+      await tell(deps, tables, sub, 'key_lost', { params: { key: serial } })
+      await tables.audit.append(
+        auditEntry(deps, { act: 'key_lost', sub, origin, detail: { key: serial, why: 'not_me' } }),
+      )
+    }
+  }
+}
+
+/** The address that its owner had proved before; null: none. */
+export const undoubtedAddress = (
+  { verifiedEmail, verifiedAt, previousVerifiedEmail }: Account,
+  sinceMs: number,
+): string | null =>
+  verifiedAt !== null && verifiedAt >= sinceMs ? previousVerifiedEmail : verifiedEmail
+
+/**
+ * An address that was proved since may be a stranger's: a code mailed there would let them in. The
+ * one before it comes back.
+ */
+export const dropDoubtedAddress = async (
+  deps: Deps,
+  { accounts, audit }: Tables,
+  account: Account,
+  sinceMs: number,
+  origin: Origin,
+): Promise<void> => {
+  const { sub, verifiedEmail } = account
+  const before = undoubtedAddress(account, sinceMs)
+  if (verifiedEmail === null || verifiedEmail === before) {
+    return // One that its owner has removed may be in other hands: it does not come back.
+  }
+  await accounts.setVerifiedEmail(sub, before)
+  const detail = { why: 'not_me', restored: before !== null }
+  await audit.append(auditEntry(deps, { act: 'address_removed', sub, origin, detail }))
+}

@@ -1,0 +1,155 @@
+import type { BrowserContextOptions, Page } from 'playwright-core'
+import { expect, vi } from 'vitest'
+import type { Account } from '../../accounts/account.ts'
+import { createTranslator, type Translate } from '../../views/i18n.ts'
+import { type Arrived, type Mailbox, openMailbox } from '../support/mailbox.ts'
+import {
+  at,
+  barriersOn,
+  keyIn,
+  openWindows,
+  PATIENCE_MS,
+  picture,
+  send,
+  stepOf,
+  type Windows,
+} from '../support/real_browser.ts'
+import { PASSWORD, type PersonWishes, type School, startSchool } from '../support/school.ts'
+
+/** Each language in one of the two appearances: every page met is looked at in both. */
+export const READERS = [
+  { language: 'fr', locale: 'fr-FR', colours: 'light' },
+  { language: 'en', locale: 'en-GB', colours: 'dark' },
+] as const
+export type Reader = (typeof READERS)[number]
+
+export interface Premises {
+  readonly school: School
+  readonly mailbox: Mailbox
+  readonly windows: Windows
+  stop(): Promise<void>
+}
+
+/** A school that delivers its mails, by the real clock, and a Chromium. */
+export const openPremises = async (): Promise<Premises> => {
+  const mailbox = await openMailbox()
+  const settings = {
+    smtp_url: `smtp://127.0.0.1:${mailbox.port}`,
+    mail_from: 'securite@tilleuls.example',
+  }
+  const school = await startSchool(settings, { realClock: true, delivers: true })
+  const windows = await openWindows()
+  return {
+    school,
+    mailbox,
+    windows,
+    stop: async () => {
+      await windows.close()
+      await school.stop()
+      await mailbox.down()
+    },
+  }
+}
+
+/** What the six digits of a mail, or its link *This wasn't me*, are found by. */
+export const CODE = /^ {4}(\d{6})$/m
+export const NOT_ME = /^(https?:\S+\/not-me\?token=\S+)$/m
+
+export interface Visits {
+  readonly t: Translate
+  /** Somebody with an address of their own. */
+  person(identifier: string, wishes?: Partial<PersonWishes>): Promise<Account>
+  newPage(options?: BrowserContextOptions): Promise<Page>
+  /** Waits for a page, which nobody must be kept from using; `name`: one of its several faces. */
+  met(page: Page, step: string, name?: string): Promise<void>
+  /** Opens an address of the gateway. */
+  open(page: Page, path: string): Promise<void>
+  /** Identifier and password, or what stands in for it, then whatever page comes. */
+  signIn(page: Page, account: Account, password?: string): Promise<void>
+  /** Proves what is asked and confirms what was typed before; adds no device. */
+  prove(page: Page, account: Account, pin?: string): Promise<void>
+  /** Adds the device under a name, from the page that offers it. */
+  addDevice(page: Page, name: string): Promise<void>
+  /** The newest mail to somebody in which this is found, and what is found. */
+  mailed(account: Account, what: RegExp): Promise<{ mail: Arrived; found: string }>
+}
+
+export const visitsOf = (premises: () => Premises, reader: Reader): Visits => {
+  const { language, locale, colours } = reader
+  const looked = new Set<string>()
+
+  const look = async (page: Page, name: string): Promise<void> => {
+    if (!looked.has(name)) {
+      looked.add(name)
+      await picture(page, `${name}_${language}`)
+      expect.soft({ name, found: await barriersOn(page, colours) }).toEqual({ name, found: [] })
+    }
+  }
+
+  const visits: Visits = {
+    t: createTranslator(language),
+    person: (identifier, wishes) =>
+      premises().school.person({
+        identifier: `${identifier}.${language}`,
+        givenName: 'Hélène',
+        familyName: 'Lefèvre',
+        email: `${identifier}.${language}@tilleuls.example`,
+        ...wishes,
+      }),
+    newPage: (options) =>
+      // A colour on its way from light to dark is neither.
+      premises().windows.newPage({
+        locale,
+        colorScheme: colours,
+        reducedMotion: 'reduce',
+        ...options,
+      }),
+    met: async (page, step, name = step) => {
+      await at(page, step)
+      await look(page, name)
+    },
+    open: async (page, path) => {
+      await page.goto(new URL(path, premises().school.issuer).href)
+    },
+    signIn: async (page, { identifier }, password = PASSWORD) => {
+      if ((await page.locator('main[data-step=login]').count()) === 0) {
+        await visits.open(page, '/')
+      }
+      await visits.met(page, 'login')
+      await page.fill('input[name=identifier]', identifier)
+      await page.fill('input[name=password]', password)
+      await send(page)
+    },
+    prove: async (page, account, pin = '') => {
+      if ((await stepOf(page)) === 'login') {
+        await visits.signIn(page, account)
+      }
+      if ((await stepOf(page)) === 'pin') {
+        await keyIn(page, pin)
+        await send(page)
+      }
+      const confirm = page.locator('button[name=kept][value=yes]')
+      if ((await confirm.count()) > 0) {
+        await send(page, confirm)
+      }
+    },
+    addDevice: async (page, name) => {
+      await page.check('input[name=remember_device]')
+      await page.fill('input[name=device_name]', name)
+      await send(page)
+    },
+    mailed: (account, what) =>
+      vi.waitFor(
+        () => {
+          const { mails } = premises().mailbox
+          const mail = mails.findLast(
+            ({ to, text }) => to.includes(account.email ?? '') && what.test(text),
+          )
+          const found = mail && what.exec(mail.text)?.[1]
+          return mail && found ? { mail, found } : expect.fail(`no mail to ${account.email}`)
+        },
+        { timeout: PATIENCE_MS },
+      ),
+  }
+  return visits
+}
