@@ -41,6 +41,7 @@ export const AUDIT_ACTS = [
   'address_changed',
   'address_removed',
   'address_code_wrong',
+  'language_changed',
   'not_me',
   // OTP keys
   'keys_imported',

@@ -173,6 +173,9 @@ export const changeOwnPassword = async (
     }
     return true
   })
+  if (stored) {
+    await endOthers?.() // Somebody may have come in meanwhile, by the old password.
+  }
   return stored || (await isThere(deps, account, judged.password, origin))
     ? { ok: true }
     : refused('changed_meanwhile')

@@ -42,12 +42,6 @@ const MAYBE_A_STRANGER: ReadonlySet<NoticeCode> = new Set<NoticeCode>([
 
 export const mayBeAStranger = (code: NoticeCode): boolean => MAYBE_A_STRANGER.has(code)
 
-/** Whether *This wasn't me* can be said to a notice now. */
-export const isAnswerable = (
-  { clock }: Pick<Deps, 'clock'>,
-  { code, atMs, answeredAt }: Notice,
-): boolean => mayBeAStranger(code) && answeredAt === null && clock() - atMs < NOT_ME_MS
-
 /** Beside the keys of the outbox: a letter is bound to an id of it, never to this. */
 const SEAL_OWNER = 'not_me'
 
@@ -100,6 +94,27 @@ const securedAt = async (
   act: 'not_me' | 'password_voided',
 ): Promise<number> => (await audit.list({ sub, act }, 1))[0]?.atMs ?? 0
 
+/** When an account was last shut (ms); 0: never. */
+const lastShutAt = async (tables: Pick<Tables, 'audit'>, sub: string): Promise<number> =>
+  Math.max(await securedAt(tables, sub, 'not_me'), await securedAt(tables, sub, 'password_voided'))
+
+/**
+ * The ids of those notices of a person who is in that *This wasn't me* can be said to: not those
+ * from before the account was last shut, which its person has come back from.
+ */
+export const answerableNotices = async (
+  { clock, store }: Pick<Deps, 'clock' | 'store'>,
+  sub: string,
+  notices: readonly Notice[],
+): Promise<ReadonlySet<string>> => {
+  const open = notices.filter(
+    ({ code, atMs, answeredAt }) =>
+      mayBeAStranger(code) && answeredAt === null && clock() - atMs < NOT_ME_MS,
+  )
+  const shutAt = open.length === 0 ? 0 : await lastShutAt(store, sub)
+  return new Set(open.filter(({ atMs }) => atMs > shutAt).map(({ id }) => id))
+}
+
 /** Where a link leads. */
 export type NotMeState =
   | { readonly step: 'ask'; readonly account: Account; readonly notice: Notice }
@@ -117,7 +132,7 @@ const stateOf = async (tables: Tables, { noticeId, sub }: NotMe): Promise<NotMeS
     return OVER
   }
   const saidAt = await securedAt(tables, sub, 'not_me')
-  const shutAt = Math.max(saidAt, await securedAt(tables, sub, 'password_voided'))
+  const shutAt = await lastShutAt(tables, sub)
   const isSaid = notice.answeredAt !== null || notice.atMs <= saidAt
   // From before the account was shut: whoever is back in must not lose it again by an old mail.
   if ((isSaid || notice.atMs <= shutAt) && !(await isStillShut(tables, account, shutAt))) {

@@ -16,11 +16,13 @@ import type { Deps, Origin, Tables } from './ports.ts'
 /** A button pressed twice, or for want of an answer, sends one mail. */
 const SAME_REQUEST_MS = 10_000
 
-type PinResetRefusal = 'not_allowed' | 'no_address' | 'mailed_password' | TooManyMails
+type PinResetObstacle = 'not_allowed' | 'no_address' | 'mailed_password'
 
 export type PinResetRequest =
   | { readonly ok: true; readonly codeId: string }
-  | { readonly ok: false; readonly reason: PinResetRefusal }
+  | { readonly ok: false; readonly reason: PinResetObstacle }
+  /** `codeId`: of the code that was mailed before and is still good; null: none is. */
+  | { readonly ok: false; readonly reason: TooManyMails; readonly codeId: string | null }
 
 type PinResetResult =
   | { readonly ok: true }
@@ -65,7 +67,7 @@ const obstacleTo = (
   { mails, clock }: Pick<Deps, 'mails' | 'clock'>,
   account: Account,
   policy: Policy,
-): PinResetRefusal | null => {
+): PinResetObstacle | null => {
   if (!isAllowed(account, policy)) {
     return 'not_allowed'
   }
@@ -104,7 +106,7 @@ const send = async (
     template: 'pin_reset_code',
     locale,
   })
-  return sent.ok ? { ok: true, codeId: sent.id } : sent
+  return sent.ok ? { ok: true, codeId: sent.id } : { ...sent, codeId: live?.id ?? null }
 }
 
 /**

@@ -1,11 +1,12 @@
 /**
  * `npm run bench`: the CPU time that the gateway spends on one sign-in and on one pass of single
  * sign-on, beside that of a bare argon2id. What the kernel counts of the gateway's own process, so
- * that whoever measures does not count.
+ * that whoever measures does not count. With `--mail` what mail costs instead, see `mail.ts`.
  */
 import { Agent } from 'node:http'
 import { parseArgs } from 'node:util'
 import { hash } from 'argon2'
+import { measureMail } from './mail.ts'
 import { CALLBACK, CLIENT_ID, CLIENT_SECRET, openPremises, type Premises } from './premises.ts'
 import { cpuMs, markdownTable } from './report.ts'
 import { type Answer, createVisitor, isArrived, type Visitor, verifier } from './visitor.ts'
@@ -133,30 +134,40 @@ const bareHash = async (): Promise<number> => {
 
 const ms = (value: number): string => value.toFixed(2)
 
-const { values } = parseArgs({ options: { json: { type: 'boolean', default: false } } })
-const premises = await openPremises({ log_level: 'warn' })
-try {
-  const argon2Ms = await bareHash()
-  const costs = (await measure(premises)).map((cost) => ({
-    ...cost,
-    besideMs: cost.cpuMs - cost.hashes * argon2Ms,
-  }))
-  const table = markdownTable(
-    ['', 'CPU ms', 'of which argon2id', 'the rest'],
-    [
-      ['one argon2id (19 MiB, t=2)', ms(argon2Ms), ms(argon2Ms), '0'],
-      ...costs.map((cost) => [
-        cost.name,
-        ms(cost.cpuMs),
-        ms(cost.hashes * argon2Ms),
-        ms(cost.besideMs),
-      ]),
-    ],
-  )
-  const text = values.json
-    ? JSON.stringify({ argon2Ms, costs })
-    : `# CPU time of the gateway, tokens included\n\n${table}`
-  process.stdout.write(`${text}\n`)
-} finally {
-  await premises.close()
+const measureCost = async (json: boolean): Promise<string> => {
+  const premises = await openPremises({ log_level: 'warn' })
+  try {
+    const argon2Ms = await bareHash()
+    const costs = (await measure(premises)).map((cost) => ({
+      ...cost,
+      besideMs: cost.cpuMs - cost.hashes * argon2Ms,
+    }))
+    const table = markdownTable(
+      ['', 'CPU ms', 'of which argon2id', 'the rest'],
+      [
+        ['one argon2id (19 MiB, t=2)', ms(argon2Ms), ms(argon2Ms), '0'],
+        ...costs.map((cost) => [
+          cost.name,
+          ms(cost.cpuMs),
+          ms(cost.hashes * argon2Ms),
+          ms(cost.besideMs),
+        ]),
+      ],
+    )
+    return json
+      ? JSON.stringify({ argon2Ms, costs })
+      : `# CPU time of the gateway, tokens included\n\n${table}\n\n` +
+          '`npm run bench -- --mail`: pages that queue a mail, by the state of the mail server.'
+  } finally {
+    await premises.close()
+  }
 }
+
+const { values } = parseArgs({
+  options: {
+    json: { type: 'boolean', default: false },
+    mail: { type: 'boolean', default: false },
+  },
+})
+const report = await (values.mail ? measureMail(values.json) : measureCost(values.json))
+process.stdout.write(`${report}\n`)

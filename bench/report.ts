@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs'
 
 /** The value below which the part `q` of the values lies; rounded, 0 without values. */
-export const quantile = (values: readonly number[], q: number): number => {
+export const quantile = (values: readonly number[], q: number, digits = 0): number => {
   const sorted = [...values].sort((a, b) => a - b)
-  return Math.round(sorted[Math.max(0, Math.ceil(sorted.length * q) - 1)] ?? 0)
+  const value = sorted[Math.max(0, Math.ceil(sorted.length * q) - 1)] ?? 0
+  return Math.round(value * 10 ** digits) / 10 ** digits
 }
 
 export const markdownTable = (

@@ -1,7 +1,7 @@
 import type { AuditEntry } from '../accounts/ports.ts'
 import { HISTORY_ACTS, type HistoryAct, type HistoryRow } from '../views/pages.ts'
 import { type AccountPage, sendAccountPage } from './account_page.ts'
-import { answerableRow } from './notice_row.ts'
+import { noticeRows } from './notice_row.ts'
 import type { Site } from './site.ts'
 
 const NOTICES_SHOWN = 20
@@ -39,7 +39,7 @@ export const historyPage: AccountPage = {
     ])
     sendAccountPage(visit, 'account_history', {
       ...frame,
-      notices: notices.map(answerableRow(site)),
+      notices: await noticeRows(site, account.sub, notices),
       entries: entries.flatMap((entry) => rowsOf(site, entry)).slice(0, ENTRIES_SHOWN),
     })
   },

@@ -159,10 +159,13 @@ export const signedInPerson = async (
 /** Which form that was sent before the proof is to be confirmed now, in the address of its page. */
 export const RESUME = 'resume'
 
+/** The name of a page, and the nonce of a form: nothing else is taken over into an address. */
+const STATE = /^([a-z]+)(?:\.([0-9a-f]{32}))?$/
+
 const pageOf = ({ query: { state } }: Context): string => {
-  const [page, nonce] = typeof state === 'string' ? state.split('.') : []
+  const [, page, nonce] = (typeof state === 'string' && STATE.exec(state)) || []
   const path = ACCOUNT_PAGES[isAccountPage(page) ? page : 'protection']
-  return nonce === undefined ? path : `${path}?${new URLSearchParams({ [RESUME]: nonce })}`
+  return nonce === undefined ? path : `${path}?${RESUME}=${nonce}`
 }
 
 /** Cannot be met: its page has said why, and what is left is the portal. */

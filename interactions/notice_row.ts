@@ -1,4 +1,4 @@
-import { isAnswerable, notMeToken } from '../accounts/not_me.ts'
+import { answerableNotices, notMeToken } from '../accounts/not_me.ts'
 import type { Notice } from '../accounts/ports.ts'
 import type { Notice as NoticeRow } from '../views/pages.ts'
 import { NOT_ME_PATH } from './page.ts'
@@ -25,15 +25,20 @@ export const noticeRow = ({ code, atMs, params }: Notice): NoticeRow => {
   }
 }
 
-/** The same to whoever may answer it: *This wasn't me* is all that people without mail have. */
-export const answerableRow =
-  ({ deps }: Pick<Site, 'deps'>) =>
-  (notice: Notice): NoticeRow => {
-    const { id: noticeId, sub, atMs } = notice
-    return {
-      ...noticeRow(notice),
-      notMeHref: isAnswerable(deps, notice)
-        ? `${NOT_ME_PATH}?token=${notMeToken(deps, { sub, noticeId, atMs })}`
-        : undefined,
-    }
-  }
+/**
+ * Somebody's notices on a page of theirs, with *This wasn't me* on those that it can be said to: it
+ * is all that people without an address have.
+ */
+export const noticeRows = async (
+  { deps }: Pick<Site, 'deps'>,
+  sub: string,
+  notices: readonly Notice[],
+): Promise<NoticeRow[]> => {
+  const answerable = await answerableNotices(deps, sub, notices)
+  const hrefOf = ({ id: noticeId, atMs }: Notice): string =>
+    `${NOT_ME_PATH}?token=${notMeToken(deps, { sub, noticeId, atMs })}`
+  return notices.map((notice) => ({
+    ...noticeRow(notice),
+    notMeHref: answerable.has(notice.id) ? hrefOf(notice) : undefined,
+  }))
+}

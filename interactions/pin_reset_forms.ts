@@ -1,5 +1,6 @@
 import type { Context } from 'koa'
 import { type PinResetRequest, requestPinReset } from '../accounts/pin_reset.ts'
+import type { FormError } from '../views/pages.ts'
 import { assertOurForm } from './csrf.ts'
 import { readForm } from './form.ts'
 import { inTurn } from './in_turn.ts'
@@ -37,18 +38,30 @@ const atThePin = async (
   return due.step === 'pin' ? person : null
 }
 
+/** The stage that comes next, and why it is no other. */
+interface StageAfter {
+  readonly stage: PinResetStage
+  readonly errors: readonly FormError[]
+  /** Which says them. */
+  readonly page: ReturnType<typeof pinResetStage>
+}
+
 /** Null: it is not allowed, and the page of the PIN does not offer it. */
-const stageAfter = (
-  request: PinResetRequest,
-  before: PinResetStage | null,
-): PinResetStage | null => {
-  const begun = { kind: 'pin_reset', proved: false } as const
-  if (request.ok) {
-    return { ...begun, codeId: request.codeId, refused: null }
+const stageAfter = (request: PinResetRequest, before: PinResetStage | null): StageAfter | null => {
+  const at = (stage: Pick<PinResetStage, 'codeId' | 'refused'>, ...errors: FormError[]) => {
+    const next: PinResetStage = { kind: 'pin_reset', proved: false, ...stage }
+    return { stage: next, errors, page: pinResetStage(next) }
   }
-  return request.reason === 'not_allowed'
-    ? null
-    : { ...begun, codeId: before?.codeId ?? null, refused: request.reason }
+  if (request.ok) {
+    return at({ codeId: request.codeId, refused: null })
+  }
+  const { reason } = request
+  if (reason === 'not_allowed') {
+    return null
+  }
+  return 'codeId' in request && request.codeId !== null
+    ? at({ codeId: request.codeId, refused: null }, { code: 'mails_too_many' }) // It is still good.
+    : at({ codeId: before?.codeId ?? null, refused: reason })
 }
 
 /** `POST /interaction/:uid/pin_reset`: mails a code, or one more. */
@@ -65,8 +78,8 @@ export const beginPinReset = async (ctx: Context, site: Site, uid: string): Prom
     const { account, policy, origin } = step
     const asking = { boundTo: uid, locale: localeOfStep(step) }
     const request = await requestPinReset(site.deps, account, policy, asking, origin)
-    const stage = stageAfter(request, before)
-    await (stage === null ? toStep(ctx, uid) : showStage(step, details, { stage }))
+    const next = stageAfter(request, before)
+    await (next === null ? toStep(ctx, uid) : showStage(step, details, next))
   })
 }
 

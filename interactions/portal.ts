@@ -3,7 +3,7 @@ import type { Context } from 'koa'
 import { type Account, fullName, localeOfAccount } from '../accounts/account.ts'
 import { AppError } from '../accounts/errors.ts'
 import { rememberLocale } from './locale.ts'
-import { answerableRow } from './notice_row.ts'
+import { noticeRows } from './notice_row.ts'
 import { originOf } from './origin.ts'
 import { seeOther, sendPage } from './page.ts'
 import type { Site } from './site.ts'
@@ -80,7 +80,7 @@ export const showPortal = async (ctx: Context, site: Site): Promise<void> => {
       accountHref: '/account',
       applications,
       signOutHref: '/session/end',
-      notices: notices.map(answerableRow(site)),
+      notices: await noticeRows(site, account.sub, notices),
     },
     { account: localeOfAccount(account) },
   )

@@ -346,18 +346,22 @@ export const showAgain = (
     refused: { step: step.name, sealed: sealed(step.site, step.uid, { errors, typed }) },
   })
 
-/** On to the next stage of the same step. */
+/** On to the next stage of the same step. `page`: which says the errors; else that of the step. */
 export const showStage = (
   step: Step,
   before: Interaction,
-  { stage, errors = [] }: Pick<Staged, 'stage'> & Partial<Pick<Staged, 'errors'>>,
+  {
+    stage,
+    errors = [],
+    page = before.prompt.name,
+  }: Pick<Staged, 'stage'> & Partial<Pick<Staged, 'errors'>> & { readonly page?: string },
 ): Promise<void> =>
   keepAndShow(step, before, {
     refused:
       errors.length === 0
         ? undefined
         : {
-            step: before.prompt.name,
+            step: page,
             sealed: sealed(step.site, step.uid, { errors, typed: {} }),
           },
     stage: stage === null ? undefined : sealed(step.site, step.uid, stage),

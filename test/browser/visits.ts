@@ -6,6 +6,7 @@ import { type Arrived, type Mailbox, openMailbox } from '../support/mailbox.ts'
 import {
   at,
   barriersOn,
+  isWithin,
   keyIn,
   openWindows,
   PATIENCE_MS,
@@ -62,6 +63,8 @@ export interface Visits {
   newPage(options?: BrowserContextOptions): Promise<Page>
   /** Waits for a page, which nobody must be kept from using; `name`: one of its several faces. */
   met(page: Page, step: string, name?: string): Promise<void>
+  /** The same on a page without scripts: axe is one, so only the width is looked at. */
+  metPlainly(page: Page, step: string): Promise<void>
   /** Opens an address of the gateway. */
   open(page: Page, path: string): Promise<void>
   /** Identifier and password, or what stands in for it, then whatever page comes. */
@@ -108,6 +111,11 @@ export const visitsOf = (premises: () => Premises, reader: Reader): Visits => {
       await at(page, step)
       await look(page, name)
     },
+    metPlainly: async (page, step) => {
+      await at(page, step)
+      await picture(page, `${step}_no_script_${language}`)
+      expect(await isWithin(page)).toBe(true)
+    },
     open: async (page, path) => {
       await page.goto(new URL(path, premises().school.issuer).href)
     },
@@ -115,7 +123,7 @@ export const visitsOf = (premises: () => Premises, reader: Reader): Visits => {
       if ((await page.locator('main[data-step=login]').count()) === 0) {
         await visits.open(page, '/')
       }
-      await visits.met(page, 'login')
+      await at(page, 'login')
       await page.fill('input[name=identifier]', identifier)
       await page.fill('input[name=password]', password)
       await send(page)

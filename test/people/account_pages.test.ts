@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { localeOfAccount } from '../../accounts/account.ts'
 import { DATABASE_FILE } from '../../adapters/open.ts'
 import { ENT, application as likeTheEnt, silently } from '../protocol/steps.ts'
 import type { Browser, View } from '../support/browser.ts'
@@ -9,7 +10,7 @@ import type { RelyingParty } from '../support/relying_party.ts'
 import { HOUR_MS, PASSWORD, PIN, type School, startSchool } from '../support/school.ts'
 import { acts, enter, formIn, postByHand } from './acts.ts'
 import { type At, doneOn, formOf, isKept, muchLater, openAccount, prove } from './at_account.ts'
-import { lettersTo, WRITES_MAILS } from './letters.ts'
+import { lettersTo, mailedTo, WRITES_MAILS } from './letters.ts'
 
 const CHROME =
   'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36'
@@ -35,6 +36,9 @@ const somebody = (identifier: string, more: Parameters<School['person']>[0] = {}
 
 const wordsOf = ({ html }: View): string =>
   html.querySelector('main')?.text.replaceAll(/\s+/g, ' ') ?? ''
+
+const toldTo = async (sub: string): Promise<string[]> =>
+  (await school.gateway.core.deps.store.notices.list(sub, 100)).map(({ code }) => code)
 
 const languageOf = ({ html }: View) => html.querySelector('html')?.getAttribute('lang')
 
@@ -116,17 +120,26 @@ describe('sessions', () => {
     expect(await silently(application, first)).toBeNull()
     expect(wordsOf(browser.view)).not.toContain('Chrome')
     expect(await acts(school, sub)).toContain('sessions_ended')
+    expect(await toldTo(sub)).toEqual(['sessions_ended_by_owner'])
   })
 
   it('all others are ended, and this one goes on', async () => {
-    await somebody('ac.all')
+    const { sub } = await somebody('ac.all', { email: 'all@home.example' })
     const others = [school.browser(), school.browser()]
     for (const other of others) {
       await enter(application, other, 'ac.all')
     }
     const browser = await openAccount(school.browser(), 'sessions', 'ac.all')
+    const csrf =
+      browser.view.html.querySelector(`${END_OTHERS} [name=csrf]`)?.getAttribute('value') ?? ''
     await browser.submit({}, { form: END_OTHERS })
     expect(doneOn(browser.view)).toBe('Your other sessions are closed.')
+    expect(await toldTo(sub)).toEqual(['sessions_ended_by_owner'])
+    expect(mailedTo(school, sub)).toEqual(['sessions_ended_by_owner'])
+    // Pressed again, there is nobody to end, and nothing to tell.
+    await browser.post('/account/sessions/end_others', { csrf })
+    expect(browser.view.step).toBe('account_sessions')
+    expect(await toldTo(sub)).toHaveLength(1)
     for (const other of others) {
       expect((await other.open('/')).step).toBe('login')
     }
@@ -212,19 +225,44 @@ describe('the language', () => {
     expect(languageOf(browser.view)).toBe('fr')
     expect(doneOn(browser.view)).toContain('langue')
     expect((await school.account('ac.language')).chosenLocale).toBe('fr')
+    const { audit } = school.gateway.core.deps.store
+    const [entry] = await audit.list({ sub, act: 'language_changed' }, 1)
+    expect(entry).toMatchObject({ actor: sub, detail: { to: 'fr' } })
     const other = await openAccount(school.browser(), 'history', 'ac.language')
     expect(languageOf(other.view)).toBe('fr')
     expect(lettersTo(school, sub)).toEqual([])
     await browser.open('/account/language')
     await browser.submit({ locale: '' }, { form: CHOOSE })
     expect(languageOf(browser.view)).toBe('en')
-    expect((await school.account('ac.language')).chosenLocale).toBeNull()
+    expect((await school.account('ac.language')).chosenLocale).toBe('browser')
+    // Harmless: neither noted nor mailed.
+    expect([await toldTo(sub), lettersTo(school, sub)]).toEqual([[], []])
   })
 
-  it('that does not exist is none', async () => {
+  it('"as my browser asks" comes before what the school says, on pages; mails are the school’s', async () => {
+    const { sub } = await somebody('ac.language.browser', { locale: 'en', email: 'y@home.example' })
+    const browser = await openAccount(school.browser(), 'language', 'ac.language.browser')
+    const choice = ({ html }: View) => html.querySelector('input[checked]')?.getAttribute('value')
+    // Nobody has chosen yet: what the school says is in force.
+    expect(choice(browser.view)).toBe('en')
+    await browser.submit({ locale: '' }, { form: CHOOSE })
+    expect(choice(browser.view)).toBe('')
+    for (const language of ['fr', 'en']) {
+      const other = school.browser({ language })
+      await openAccount(other, 'language', 'ac.language.browser')
+      expect(languageOf(other.view)).toBe(language)
+    }
+    expect(localeOfAccount(await school.account('ac.language.browser'))).toBeNull()
+    await browser.submit({ locale: 'en' }, { form: CHOOSE })
+    expect(localeOfAccount(await school.account('ac.language.browser'))).toBe('en')
+    expect(lettersTo(school, sub)).toEqual([])
+  })
+
+  it('that does not exist is refused', async () => {
     await somebody('ac.language.odd')
     const browser = await openAccount(school.browser(), 'language', 'ac.language.odd')
     await browser.submit({ locale: 'tlh' }, { form: CHOOSE })
+    expect(browser.view.html.querySelectorAll('.notice-error li')).toHaveLength(1)
     expect((await school.account('ac.language.odd')).chosenLocale).toBeNull()
   })
 
@@ -289,6 +327,9 @@ describe('the copy of one’s data', () => {
     expect(copy.notices.map(({ code }: { code: string }) => code)).toContain('device_added')
     expect(copy.records[0]).toMatchObject({ act: 'data_copied', by: 'self' })
     expect(await acts(school, sub)).toContain('data_copied')
+    expect((await toldTo(sub))[0]).toBe('data_copied')
+    expect(mailedTo(school, sub)).toContain('data_copied')
+    expect(copy.notices[0]).toMatchObject({ code: 'data_copied', answered_at: null })
 
     const account = await school.account('ac.data')
     const stored = await key.stored()

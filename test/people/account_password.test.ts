@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { changeOwnPassword } from '../../accounts/change_own_password.ts'
 import { ENT, silently } from '../protocol/steps.ts'
 import type { Browser } from '../support/browser.ts'
 import { giveKey } from '../support/otp_key.ts'
@@ -135,6 +136,29 @@ describe('somebody changes their password', () => {
       'password_changed',
       'devices_forgotten',
     ])
+  })
+
+  it('and whoever comes in by the old one while it is replaced is out, too', async () => {
+    const { sub } = await somebody('ap.between')
+    const { deps, endOtherSessions } = school.gateway.core
+    const account = await school.account('ap.between')
+    const policy = (await deps.store.policies.current())[account.userType]
+    const thief = school.browser()
+    let ended = 0
+    const endOthers = async () => {
+      ended += 1
+      await endOtherSessions(sub, 'none')
+      if (ended === 1) {
+        expect((await enter(application, thief, 'ap.between')).step).toBe('callback')
+      }
+    }
+    school.later(MINUTE_MS)
+    const typed = { current: PASSWORD, password: NEXT, confirmation: NEXT }
+    const beside = { endOthers, forgetOthers: false }
+    const origin = { address: '203.0.113.9', userAgent: 'x', deviceToken: null, clientId: null }
+    const changed = await changeOwnPassword(deps, account, policy, typed, beside, origin)
+    expect(changed).toEqual({ ok: true })
+    expect(await silently(application, thief)).toBe('login_required')
   })
 
   it('once, by a form sent twice at one moment: both are told that it is done', async () => {

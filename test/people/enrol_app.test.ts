@@ -131,7 +131,7 @@ describe('somebody with a password alone', () => {
     ])
     await browser.open(KEYS)
     expect(browser.view.text).not.toContain('Your authenticator app is in service.')
-    expect(browser.view.text).toContain(`No. ${key?.serial}`)
+    expect(browser.view.text).toContain(`No.\u00a0${key?.serial}`)
   })
 
   it('scans a code that holds the secret, the school and who they are', async () => {

@@ -79,7 +79,7 @@ describe('the first use of a key', () => {
     const title = () => browser.view.html.querySelector('h1')?.text
     expect(title()).toBe('Wait until the code of your key changes')
     key.wait()
-    await reopen(browser)
+    await browser.open(browser.view.url)
     expect(title()).toBe('Type the new code of your key')
     expect(browser.view.text).not.toContain('Wait')
     await browser.submit({ passcode: key.passcode() })
@@ -91,7 +91,7 @@ describe('the first use of a key', () => {
     const browser = await typeDigits('has.a.button', key.code())
     await definePin(browser)
     school.later(MINUTE_MS)
-    await reopen(browser)
+    await browser.open(browser.view.url)
     expect(browser.view.text).toContain('Wait until the code of your key changes')
   })
 

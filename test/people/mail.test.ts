@@ -10,8 +10,9 @@ import { NOTICE_CODES } from '../../views/pages.ts'
 import type { Browser } from '../support/browser.ts'
 import { type Arrived, type Mailbox, openMailbox } from '../support/mailbox.ts'
 import type { RelyingParty } from '../support/relying_party.ts'
-import { type School, startSchool } from '../support/school.ts'
+import { PIN, type School, startSchool } from '../support/school.ts'
 import { enter, noticesOf } from './acts.ts'
+import { formOf, openAccount } from './at_account.ts'
 
 const FROM = 'securite@tilleuls.example'
 const BYTES_MAX = 20_000
@@ -151,17 +152,19 @@ it('somebody who chose no language is written to in the one of the school', asyn
   expect((await mailTo(email)).html).toContain('<html lang="fr">')
 })
 
-it('a language that is chosen after the act holds for its mail, and the proved address comes first', async () => {
+it('goes to the proved address, as it was at the act, in the language that is chosen by then', async () => {
   const { deps } = school.gateway.core
-  const { accounts } = deps.store
   const { sub } = await school.person({ identifier: 'mail.chosen', email: 'old@exemple.fr' })
   await deps.store.transact(async (tables) => {
-    await tell(deps, tables, sub, 'pin_blocked')
-    await tables.accounts.setLocale(sub, 'en')
     await tables.accounts.setVerifiedEmail(sub, 'proved@exemple.fr')
+    await tell(deps, tables, sub, 'pin_blocked')
+    await tables.accounts.setVerifiedEmail(sub, 'of.a.thief@exemple.fr')
+    await tables.accounts.setLocale(sub, 'en')
   })
   expect((await mailTo('proved@exemple.fr')).html).toContain('<html lang="en">')
-  expect(await accounts.bySub(sub)).toMatchObject({ chosenLocale: 'en' })
+  const arrived = mailbox.mails.flatMap(({ to }) => to)
+  expect(arrived).not.toContain('old@exemple.fr')
+  expect(arrived).not.toContain('of.a.thief@exemple.fr')
 })
 
 describe('a mailed code', () => {
@@ -172,7 +175,7 @@ describe('a mailed code', () => {
       email: `${identifier}@exemple.fr`,
       locale: 'en',
     })
-    const code = { sub: account.sub, code: '048213', minutes: 10 }
+    const code = { sub: account.sub, code: '048213', minutes: 10, locale: null }
     await queueLetter(deps, deps.store, account, { ...letter, ...code } as Letter)
     return mailTo(letter.to ?? `${identifier}@exemple.fr`)
   }
@@ -193,6 +196,42 @@ describe('a mailed code', () => {
     expect(mail.to).toEqual(['new@exemple.fr'])
     expect(mail.headers.get('subject')).toBe('Code to confirm your address')
     expect(linksIn(mail)).toEqual([])
+  })
+})
+
+describe('a code is mailed in the language of the page that asked for it', () => {
+  const LANGUAGES = [
+    { locale: 'fr', account: 'en', hello: 'Bonjour ' },
+    { locale: 'en', account: 'fr', hello: 'Hello ' },
+  ] as const
+
+  it.each(LANGUAGES)('for a new PIN: $locale, whatever the account has', async (language) => {
+    const { locale, account, hello } = language
+    const identifier = `mail.reset.${locale}`
+    const email = `${identifier}@exemple.fr`
+    await school.person({ identifier, email, pin: PIN, locale: account })
+    const browser = school.browser()
+    await enter(application, browser, identifier, { parameters: { ui_locales: locale } })
+    await browser.submit({}, { form: 'form[action$="/pin_reset"]' })
+    expect(browser.view.step).toBe('pin_reset_code')
+    expect(browser.view.headers.get('content-language')).toBe(locale)
+    const mail = await mailTo(email)
+    expect(mail.text).toContain(hello)
+    expect(mail.html).toContain(`<html lang="${locale}">`)
+  })
+
+  it.each(LANGUAGES)('for an address: $locale, whatever the account has', async (language) => {
+    const { locale, account, hello } = language
+    const identifier = `mail.own.${locale}`
+    await school.person({ identifier, protection: 'none', locale: account })
+    const browser = await openAccount(school.browser(), 'address', identifier)
+    await browser.open(`/account/address?lang=${locale}`)
+    const form = formOf('address', 'change')
+    await browser.submit({ email: `${identifier}@exemple.fr` }, { form })
+    expect(browser.view.headers.get('content-language')).toBe(locale)
+    const mail = await mailTo(`${identifier}@exemple.fr`)
+    expect(mail.text).toContain(hello)
+    expect(mail.html).toContain(`<html lang="${locale}">`)
   })
 })
 

@@ -152,6 +152,92 @@ describe('the link "This wasn’t me"', () => {
   })
 })
 
+/** Links *This wasn't me* of a page, by its order. */
+const linksOn = ({ view }: Browser): string[] =>
+  view.html
+    .querySelectorAll('main a[href^="/not-me?"]')
+    .map((link) => link.getAttribute('href') ?? '')
+
+describe('notices on pages', () => {
+  const signedIn = async (identifier: string): Promise<Browser> => {
+    const browser = school.browser()
+    await signIn(identifier, browser)
+    return browser
+  }
+
+  it('let whoever has no address say no, on the portal and in the history', async () => {
+    for (const [page, identifier] of [
+      ['/', 'no.address.portal'],
+      ['/account/history', 'no.address.history'],
+    ] as const) {
+      const person = await school.person({ identifier, protection: 'notification', email: null })
+      const thief = school.browser({ address: '203.0.113.9' })
+      await signIn(identifier, thief)
+      school.later(MINUTE_MS)
+      expect(mailedTo(school, person.sub)).toEqual([])
+      const owner = await signedIn(identifier)
+      await owner.open(page)
+      const links = linksOn(owner)
+      expect(links).toHaveLength(2)
+      await owner.open(links[1] ?? '')
+      expect(owner.view.step).toBe('not_me')
+      expect(owner.view.text).toContain('203.0.113.0/24')
+      school.later(1)
+      await owner.submit({})
+      expect(owner.view.step).toBe('not_me_done')
+      expect(await isOut(thief)).toBe(true)
+      expect((await stored(person.sub))?.password?.voidedAt).not.toBeNull()
+    }
+  })
+
+  it('offer it for seven days, once, and not where the school has acted', async () => {
+    const { deps } = school.gateway.core
+    const { sub } = await school.person({ identifier: 'on.pages', protection: 'none' })
+    const codes = ['pin_blocked', 'key_blocked', 'devices_forgotten', 'key_assigned'] as const
+    for (const code of codes) {
+      await deps.store.transact((tables) => tell(deps, tables, sub, code))
+    }
+    const linked = async (): Promise<number> => {
+      const browser = await openHistory(await signedIn('on.pages'))
+      return linksOn(browser).length
+    }
+    expect(await linked()).toBe(3)
+    const [newest] = (await deps.store.notices.list(sub, 9)).filter(
+      ({ code }) => code === 'pin_blocked',
+    )
+    expect(await deps.store.notices.answer(newest?.id ?? '', sub, deps.clock())).toBe(true)
+    expect(await linked()).toBe(2)
+    school.later(7 * DAY_MS - 1)
+    expect(await linked()).toBe(2)
+    school.later(1)
+    expect(await linked()).toBe(0)
+  })
+
+  it('offer it no more for what its person has come back from', async () => {
+    const { person, link } = await robbed({ identifier: 'back.on.pages' })
+    await saysNo(link)
+    const password = (await stored(person.sub))?.password
+    if (password === undefined || password === null) {
+      throw new Error('there is a password')
+    }
+    const { accounts } = school.gateway.core.deps.store
+    await accounts.setPassword(person.sub, { ...password, voidedAt: null })
+    const owner = await openHistory(await signedIn('back.on.pages'))
+    const rows = owner.view.html.querySelectorAll('main li.row')
+    expect(rows.map((row) => row.querySelector('a[href^="/not-me?"]') !== null)).toEqual([
+      true, // Their own sign-in of now.
+      false, // What they said.
+      false, // What the thief did before.
+    ])
+  })
+
+  const openHistory = async (browser: Browser): Promise<Browser> => {
+    await browser.open('/account/history')
+    expect(browser.view.step).toBe('account_history')
+    return browser
+  }
+})
+
 describe('the button "This wasn’t me"', () => {
   it('signs everybody out, forgets devices, voids the password and blocks the PIN', async () => {
     const { person, link, thief, stolen } = await robbed({ identifier: 'robbed', pin: PIN })
@@ -230,7 +316,10 @@ describe('the button "This wasn’t me"', () => {
     await school.gateway.core.deps.store.accounts.setVerifiedEmail(more.person.sub, 'me@x.example')
     const held = await giveKey(school, more.person.sub)
     const { otpKeys } = school.gateway.core.deps.store
-    await otpKeys.save({ ...(await held.stored()), inServiceAt: more.person.createdAt - 8 * DAY_MS })
+    await otpKeys.save({
+      ...(await held.stored()),
+      inServiceAt: more.person.createdAt - 8 * DAY_MS,
+    })
     const many = (await saysNo(more.link)).view.text
     expect(many).toContain('With your OTP key')
     expect(many).not.toContain('the address that you confirmed')
@@ -278,7 +367,7 @@ describe('the button "This wasn’t me"', () => {
     const view = await enter(application, school.browser(), 'dug.in', { password: key.passcode() })
     expect(view.step).toBe('login')
     const secured = noticeLettersTo(school, sub).filter(({ code }) => code === 'account_secured')
-    expect(secured.map(({ to }) => to)).toEqual([null])
+    expect(secured.map(({ to }) => to)).toEqual(['dug.in@tilleuls.example'])
   })
 
   it('is told to the school’s address too, where another one was confirmed before', async () => {
@@ -289,7 +378,10 @@ describe('the button "This wasn’t me"', () => {
     const secured = noticeLettersTo(school, person.sub).filter(
       ({ code }) => code === 'account_secured',
     )
-    expect(secured.map(({ to }) => to)).toEqual([null, 'two.addresses@tilleuls.example'])
+    expect(secured.map(({ to }) => to)).toEqual([
+      'private@elsewhere.example',
+      'two.addresses@tilleuls.example',
+    ])
   })
 })
 
@@ -408,8 +500,14 @@ describe('after "This wasn’t me"', () => {
     const thief = school.browser()
     await enter(application, thief, 'key.alone', { password: key.passcode() })
     await thief.submit({})
-    const browser = await saysNo(notMeLink(school, person.sub, 'new_connection'))
+    const link = notMeLink(school, person.sub, 'new_connection')
+    const asked = await school.browser().open(link)
+    const browser = await saysNo(link)
     expect(browser.view.step).toBe('not_me_done')
+    // Nobody is told that what they do not have is shut.
+    for (const { html } of [asked, browser.view]) {
+      expect(html.querySelector('main')?.text).not.toMatch(/PIN code|password/)
+    }
     expect(await isOut(thief)).toBe(true)
     expect(await stored(person.sub)).toMatchObject({ password: null, pin: null })
   })

@@ -230,7 +230,7 @@ describe('sign-ins again and again from one new place', () => {
   })
 
   it('of a key say until when it is to be used, or is lent', async () => {
-    const person = await somebody({ userType: 'staff' })
+    const person = await somebody({ userType: 'staff', protection: 'none' })
     const { deps } = school.gateway.core
     const [own, lent] = [
       await giveKey(school, person.sub, { state: 'in_stock' }),

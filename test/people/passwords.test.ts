@@ -159,7 +159,7 @@ describe('a password that the school wants changed', () => {
     const browser = school.browser()
     await enter(application, browser, 'p.flagged')
     expect(browser.view.step).toBe('change_password')
-    expect(browser.view.text).toContain('Your school asks you to change your password.')
+    expect(browser.view.text).toContain('To protect your account, choose a new password')
     expect((await browser.open('/')).step).toBe('change_password')
     expect((await application.start(browser)).step).toBe('change_password')
     await change(browser, NEXT)

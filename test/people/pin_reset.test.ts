@@ -17,6 +17,7 @@ import {
   type School,
   startSchool,
 } from '../support/school.ts'
+import { atAccount } from './account_visit.ts'
 import { acts, devicesOf, enter, errorsOf, formIn, noticesOf, postByHand, reopen } from './acts.ts'
 import { lettersTo, mailedTo, WRITES_MAILS } from './letters.ts'
 
@@ -155,7 +156,14 @@ describe('whoever forgot their PIN', () => {
     const [letter] = lettersTo(school, sub)
     const code = newestTo(sub)
     expect(code).toMatch(/^\d{6}$/)
-    expect(letter).toEqual({ template: 'pin_reset_code', sub, to: null, code, minutes: 10 })
+    expect(letter).toEqual({
+      template: 'pin_reset_code',
+      sub,
+      to: null,
+      locale: 'en',
+      code,
+      minutes: 10,
+    })
     const addresses = [String(browser.view.url)]
     await browser.submit({ code: wrongFor(code) })
     await browser.submit({ code })
@@ -399,6 +407,35 @@ describe('the mailed code', () => {
 })
 
 describe('mails', () => {
+  it('that are refused leave the last code good', async () => {
+    const { sub } = await somebody('still.good')
+    const browser = await atTheCode('still.good')
+    for (let mails = 2; mails <= 4; mails += 1) {
+      await browser.submit({}, { form: BACK })
+      await askAnother(browser)
+    }
+    expect(codesTo(sub)).toHaveLength(3)
+    expect(browser.view.step).toBe('pin_reset_code')
+    expect(errorsOf(browser.view)).toHaveLength(1)
+    await browser.submit({ code: newestTo(sub) })
+    expect(browser.view.step).toBe('pin_reset_define')
+    await define(browser)
+    expect(await count(sub, 'pin_reset_done')).toBe(1)
+  })
+
+  it('are refused on a page of its own once no code is good any more', async () => {
+    const { sub } = await somebody('none.good')
+    const browser = await atTheCode('none.good')
+    await askAnother(browser)
+    await askAnother(browser)
+    school.later(11 * MINUTE_MS)
+    await browser.submit({}, { form: BACK })
+    await askCode(browser)
+    expect(browser.view.step).toBe('pin_reset_refused')
+    expect(browser.view.text).toContain('too many codes were sent')
+    expect(codesTo(sub)).toHaveLength(3)
+  })
+
   it('are three in a quarter of an hour, not four', async () => {
     const { sub } = await somebody('four.mails')
     const browser = await atTheCode('four.mails')
@@ -411,13 +448,14 @@ describe('mails', () => {
     expect(offersReset(browser.view)).toBe(false)
     expect(browser.view.text).toContain('No further code can be sent for now.')
     await askAnother(open) // A page from before still has the button.
-    expect(open.view.step).toBe('pin_reset_refused')
-    expect(open.view.text).toContain('too many codes were sent')
+    expect(open.view.step).toBe('pin_reset_code')
+    expect(errorsOf(open.view)[0]).toContain('Several codes were mailed already.')
     const elsewhere = await atThePin('four.mails')
     await askCode(elsewhere)
     expect(elsewhere.view.step).toBe('pin_reset_refused')
     expect(codesTo(sub)).toHaveLength(3)
     expect(await refusals(sub)).toEqual(['too_many', 'too_many'])
+    expect(elsewhere.view.text).toContain('Wait 15 minutes')
 
     school.later(15 * MINUTE_MS)
     await atTheCode('four.mails')
@@ -437,6 +475,9 @@ describe('mails', () => {
     const browser = await atThePin('eleven.mails')
     await askCode(browser)
     expect(browser.view.step).toBe('pin_reset_refused')
+    expect(browser.view.text).toContain('Try again tomorrow')
+    expect(browser.view.text).not.toContain('15 minutes')
+    expect(await refusals(sub)).toEqual(['too_many_today'])
     expect(codesTo(sub)).toHaveLength(10)
     school.later(23 * HOUR_MS)
     await atTheCode('eleven.mails')
@@ -594,6 +635,43 @@ describe('no code is sent', () => {
     } finally {
       await offline.stop()
     }
+  })
+})
+
+describe('the account page of somebody whose PIN is blocked', () => {
+  const HOW = 'sign in again on a device that is not recognised, and press “Reset my PIN code”'
+  const advice = async (identifier: string, wishes: Partial<PersonWishes> = {}) => {
+    const { sub } = await somebody(identifier, wishes)
+    school.later(MINUTE_MS)
+    const browser = await atAccount(school, { identifier }, 'protection')
+    const { accounts } = school.gateway.core.deps.store
+    await accounts.setPinBlocked(sub, school.gateway.core.deps.clock())
+    return {
+      sub,
+      read: async () => (await browser.open('/account/protection')).text.replaceAll(/\s+/g, ' '),
+    }
+  }
+
+  it('says how to reset it by mail, and it is so', async () => {
+    const { sub, read } = await advice('account.blocked')
+    expect(await read()).toContain(HOW)
+    const browser = await atThePin('account.blocked')
+    expect(await reset(browser, sub)).toMatchObject({ step: 'callback' })
+  })
+
+  it('sends nobody there who would be refused', async () => {
+    const ask = 'Ask your school to unblock it.'
+    const lonely = await advice('account.blocked.lonely', { email: null })
+    expect(await lonely.read()).toContain(ask)
+    const mailed = await advice('account.blocked.mailed')
+    passwordMailed(mailed.sub, school.gateway.core.deps.clock())
+    expect(await mailed.read()).toContain(ask)
+    const told = await advice('account.blocked.told')
+    await school.gateway.core.deps.store.accounts.setProtection(told.sub, 'notification')
+    expect(await told.read()).toContain(ask)
+    const forbidden = await advice('account.blocked.forbidden', { userType: 'inspector' })
+    await school.policies({ inspector: { pin: { self_service_reset: false } } })
+    expect(await forbidden.read()).toContain(ask)
   })
 })
 

@@ -453,24 +453,33 @@ describe('what is urgent', () => {
   it('leaves at once: a code is held up by no call that hangs, and by no notice', async () => {
     const office = await openOffice()
     const { deps } = office.school.gateway.core
-    const { sub } = await office.school.person({ identifier: 'u.many', email: 'many@exemple.fr' })
     const reader = await office.school.person({ identifier: 'u.code', email: 'code@exemple.fr' })
+    const { sub } = reader
+    const notice = {
+      template: 'notice',
+      sub,
+      to: 'many@exemple.fr',
+      code: 'pin_defined',
+      atMs: deps.clock(),
+      params: {},
+    } as const
     await deps.store.transact(async (tables) => {
       for (let nth = 0; nth < LOGOUTS; nth += 1) {
         await queueLogout(deps, tables, { sub, clientId: 'ent', sid: `sid-${nth}` })
       }
       for (let nth = 0; nth < NOTICES; nth += 1) {
-        await tell(deps, tables, sub, 'pin_defined')
+        await queueLetter(deps, tables, reader, { ...notice, noticeId: `notice-${nth}` })
       }
       await queueLetter(deps, tables, reader, {
         template: 'pin_reset_code',
-        sub: reader.sub,
+        sub,
         to: null,
         code: '402913',
         minutes: 10,
         locale: null,
       })
     })
+    expect(office.waiting()).toHaveLength(LOGOUTS + NOTICES + 1)
     const held = gate()
     onTestFinished(() => held.open())
     const calls: LogoutCall[] = []
@@ -494,7 +503,7 @@ describe('what is urgent', () => {
     held.open()
     await stopping
     expect(await office.audited('mail_sent')).toContainEqual(
-      expect.objectContaining({ sub: reader.sub, detail: { template: 'pin_reset_code' } }),
+      expect.objectContaining({ sub, detail: { template: 'pin_reset_code' } }),
     )
   })
 

@@ -48,7 +48,11 @@ export const openWindows = async (usual: BrowserContextOptions = {}): Promise<Wi
 
 /** Waits for a page of ours and for its scripts; `data-page` names those of the workspace. */
 export const at = async (page: Page, step: string): Promise<void> => {
-  await page.waitForSelector(`main[data-step="${step}"], main[data-page="${step}"]`)
+  const main = page.locator(`main[data-step="${step}"], main[data-page="${step}"]`)
+  await main.waitFor().catch(async (error: unknown) => {
+    const said = await page.locator('main').innerText({ timeout: 1_000 })
+    throw new Error(`not at ${step}, but at ${page.url()}: ${said.slice(0, 300)}`, { cause: error })
+  })
   await page.waitForLoadState('domcontentloaded')
 }
 
