@@ -1,40 +1,27 @@
-import type { Browser, BrowserContext, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { freePort } from '../../demo/free_port.ts'
-import { startWorkspace } from '../../demo/workspace.ts'
-import { startChromium } from '../support/chromium.ts'
-import { PASSWORD, PIN, type School, startSchool } from '../support/school.ts'
-
-const SECRET = 'secret-of-the-workspace-in-the-tests'
-
-const step = (page: Page): Promise<string | null> => page.getAttribute('main', 'data-step')
-
-/** Types the digits on the keypad that the page shows. */
-const keyIn = async (page: Page, digits: string): Promise<void> => {
-  for (const digit of digits) {
-    await page.click(`[data-keypad] [data-digit="${digit}"]`)
-  }
-}
-
-const submit = (page: Page): Promise<void> =>
-  page.locator('main form button[type=submit]:visible').first().click()
+import type { BrowserContextOptions, Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import {
+  at,
+  keyIn,
+  keyInTwice,
+  NARROW,
+  openWindows,
+  send,
+  submit,
+  type Windows,
+} from '../support/real_browser.ts'
+import { PASSWORD, PIN, type School } from '../support/school.ts'
+import { type SchoolWithWorkspace, startWithWorkspace } from '../support/workspace.ts'
 
 describe('in a real browser, with the demonstration workspace', () => {
+  let premises: SchoolWithWorkspace
   let school: School
-  let workspace: Awaited<ReturnType<typeof startWorkspace>>
-  let chromium: Browser
-  const opened: BrowserContext[] = []
+  let windows: Windows
 
-  const newPage = async (options: Parameters<Browser['newContext']>[0] = {}): Promise<Page> => {
-    const context = await chromium.newContext({ locale: 'fr-FR', ...options })
-    opened.push(context)
-    const page = await context.newPage()
-    page.setDefaultTimeout(8_000)
-    return page
-  }
+  const newPage = (options?: BrowserContextOptions): Promise<Page> => windows.newPage(options)
 
   const signIn = async (page: Page, identifier: string): Promise<void> => {
-    await page.goto(workspace.url)
+    await page.goto(premises.url)
     await page.click('main button.primary')
     await page.fill('input[name=identifier]', identifier)
     await page.fill('input[name=password]', PASSWORD)
@@ -42,78 +29,49 @@ describe('in a real browser, with the demonstration workspace', () => {
   }
 
   beforeAll(async () => {
-    const port = await freePort(0)
-    const url = `http://127.0.0.1:${port}`
-    school = await startSchool(
-      {
-        applications: [
-          {
-            client_id: 'workspace',
-            client_name: 'Espace numérique',
-            client_secret: SECRET,
-            redirect_uris: [`${url}/callback`],
-            post_logout_redirect_uris: [`${url}/signed-out`],
-            backchannel_logout_uri: `${url}/backchannel-logout`,
-            backchannel_logout_session_required: true,
-            grant_types: ['authorization_code', 'refresh_token'],
-            scope: 'openid profile email school offline_access',
-            client_uri: url,
-          },
-        ],
-      },
-      { realClock: true },
-    )
-    workspace = await startWorkspace({
-      issuer: school.issuer,
-      clientId: 'workspace',
-      clientSecret: SECRET,
-      host: '127.0.0.1',
-      port,
-    })
-    chromium = await startChromium()
+    premises = await startWithWorkspace()
+    school = premises.school
+    windows = await openWindows({ locale: 'fr-FR' })
   })
+  afterEach(() => windows.clear())
   afterAll(async () => {
-    await chromium.close()
-    await workspace.close()
-    await school.stop()
+    await windows.close()
+    await premises.stop()
   })
 
   it('a teacher defines a PIN on the keypad, names the device, and signs in next time with the password alone', async () => {
     await school.person({ identifier: 'h.lefevre', givenName: 'Hélène', familyName: 'Lefèvre' })
     const page = await newPage()
     await signIn(page, 'h.lefevre')
-    expect(await step(page)).toBe('define_pin')
+    await at(page, 'define_pin')
     expect(await page.isChecked('input[name=define_pin]')).toBe(true)
-    await keyIn(page, PIN)
-    await submit(page)
-    await keyIn(page, PIN)
-    await submit(page)
-    await page.waitForSelector('main[data-step=device]')
+    await keyInTwice(page, PIN)
+    await at(page, 'device')
     expect(await page.isChecked('input[name=remember_device]')).toBe(false)
     await page.check('input[name=remember_device]')
     await page.fill('input[name=device_name]', 'Salle 201')
     await submit(page)
-    await page.waitForSelector('main[data-page=signed_in]')
+    await at(page, 'signed_in')
     expect(await page.textContent('[data-claim=acr]')).toContain('urn:vestibule:acr:pin')
 
     await page.context().clearCookies({ name: 'vestibule_session' })
     await page.context().clearCookies({ name: 'workspace_session' })
     await signIn(page, 'h.lefevre')
-    await page.waitForSelector('main[data-page=signed_in]')
+    await at(page, 'signed_in')
     expect(await page.textContent('[data-claim=acr]')).toContain('urn:vestibule:acr:password')
 
     const elsewhere = await newPage()
     await signIn(elsewhere, 'h.lefevre')
-    expect(await step(elsewhere)).toBe('pin')
+    await at(elsewhere, 'pin')
     await keyIn(elsewhere, PIN)
     await submit(elsewhere)
-    await elsewhere.waitForSelector('main[data-page=signed_in]')
+    await at(elsewhere, 'signed_in')
 
     await page.context().clearCookies({ name: 'vestibule_device' })
     await page.context().clearCookies({ name: 'vestibule_session' })
     await page.context().clearCookies({ name: 'workspace_session' })
     await signIn(page, 'h.lefevre')
-    expect(await step(page)).toBe('pin')
+    await at(page, 'pin')
   })
 
   it('the grade book asks exactly for the PIN, and signing out ends the session everywhere', async () => {
@@ -124,36 +82,36 @@ describe('in a real browser, with the demonstration workspace', () => {
     await page.check('input[name=remember_device]')
     await page.fill('input[name=device_name]', "Teachers' lounge")
     await page.keyboard.press('Enter')
-    await page.waitForSelector('main[data-page=signed_in]')
+    await at(page, 'signed_in')
     await page.context().clearCookies({ name: 'vestibule_session' })
     await page.context().clearCookies({ name: 'workspace_session' })
     await signIn(page, 'k.benaissa')
-    await page.waitForSelector('main[data-page=signed_in]')
+    await at(page, 'signed_in')
 
     await page.click('[data-act=grade_book] button')
-    await page.waitForSelector('main[data-step=pin]')
+    await at(page, 'pin')
     expect(await page.locator('input[name=password]').count()).toBe(0)
     await page.fill('input[name=pin]', PIN)
     await submit(page)
     await page.waitForSelector('[data-notice=grade_book_open]')
 
     await page.click('[data-act=sign_out] button')
-    await page.waitForSelector('main[data-page=home]')
+    await at(page, 'home')
     await page.click('main button.primary')
-    await page.waitForSelector('main[data-step=login]')
+    await at(page, 'login')
   })
 
   it('without JavaScript a pupil signs in with the same pages', async () => {
     await school.person({ identifier: 'chloe.duprat', userType: 'student' })
-    const page = await newPage({ javaScriptEnabled: false, viewport: { width: 320, height: 640 } })
+    const page = await newPage({ javaScriptEnabled: false, viewport: NARROW })
     await signIn(page, 'chloe.duprat')
-    expect(await step(page)).toBe('define_pin')
+    await at(page, 'define_pin')
     await page.fill('input[name=new_pin]', PIN)
     await page.fill('input[name=confirm_pin]', PIN)
     await submit(page)
-    expect(await step(page)).toBe('device')
+    await at(page, 'device')
     await submit(page)
-    await page.waitForSelector('main[data-page=signed_in]')
+    await at(page, 'signed_in')
   })
 
   it('with the keyboard alone a guardian chooses notification only', async () => {
@@ -165,9 +123,9 @@ describe('in a real browser, with the demonstration workspace', () => {
     await page.focus('input[name=protection][value=notification]')
     await page.keyboard.press('Space')
     await page.keyboard.press('Enter')
-    await page.waitForSelector('main[data-step=device]')
+    await at(page, 'device')
     await submit(page)
-    await page.waitForSelector('main[data-page=signed_in]')
+    await at(page, 'signed_in')
     const { sub } = await school.account('a.duprat')
     const notices = await school.gateway.core.deps.store.notices.list(sub, 5)
     expect(notices.map(({ code }) => code)).toEqual(['new_connection', 'protection_chosen'])
@@ -176,7 +134,7 @@ describe('in a real browser, with the demonstration workspace', () => {
   it('the back button after a wrong password leads to a page, and so does a reload', async () => {
     await school.person({ identifier: 'back.button', pin: PIN })
     const page = await newPage({ locale: 'en-GB' })
-    await page.goto(workspace.url)
+    await page.goto(premises.url)
     await page.click('main button.primary')
     await page.fill('input[name=identifier]', 'back.button')
     await page.fill('input[name=password]', 'not this one')
@@ -184,23 +142,23 @@ describe('in a real browser, with the demonstration workspace', () => {
     await page.waitForSelector('.notice-error')
     expect(await page.inputValue('input[name=identifier]')).toBe('back.button')
     await page.reload()
-    expect(await step(page)).toBe('login')
+    await at(page, 'login')
     await page.fill('input[name=password]', PASSWORD)
     await submit(page)
-    await page.waitForSelector('main[data-step=pin]')
+    await at(page, 'pin')
     await page.fill('input[name=pin]', '0000')
     await submit(page)
     await page.waitForSelector('.notice-error')
     await page.goBack()
-    expect(await step(page)).toBe('pin')
+    await at(page, 'pin')
     // The password page is behind: that is said in words of ours, with a way on.
     await page.goBack()
-    expect(await step(page)).toBe('error')
+    await at(page, 'error')
     await page.click('main a.button')
-    expect(await step(page)).toBe('pin')
+    await at(page, 'pin')
     await page.fill('input[name=pin]', PIN)
     await submit(page)
-    await page.waitForSelector('main[data-step=portal]')
+    await at(page, 'portal')
   })
 
   it('the PIN field is no password to a password manager, and shows no digit', async () => {
@@ -225,19 +183,19 @@ describe('in a real browser, with the demonstration workspace', () => {
     await signIn(page, 'l.kerveadou')
     await page.fill('input[name=pin]', PIN)
     await submit(page)
-    await page.waitForSelector('main[data-page=signed_in]')
+    await at(page, 'signed_in')
 
     await page.click('[data-act=again] button')
     await page.fill('input[name=identifier]', 'a.chateau')
     await page.fill('input[name=password]', PASSWORD)
     await submit(page)
-    await page.waitForSelector('main[data-step=pin]')
+    await at(page, 'pin')
     await page.fill('input[name=pin]', PIN)
     await submit(page)
-    expect(await step(page)).toBe('pin')
+    await at(page, 'pin')
     await page.fill('input[name=pin]', '5927')
     await submit(page)
-    await page.waitForSelector('main[data-page=signed_in]')
+    await at(page, 'signed_in')
     expect(await page.textContent('[data-claim=preferred_username]')).toBe('a.chateau')
   })
 })
