@@ -4,9 +4,9 @@
  * gateways of one machine are asked in turn, so that whatever else it does meets all three alike.
  */
 import { Agent } from 'node:http'
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
-import { SMTPServer } from 'smtp-server'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { freePort } from '../demo/free_port.ts'
+import { startMailbox } from '../demo/mailbox.ts'
 import { openPremises, type Premises } from './premises.ts'
 import { markdownTable, quantile } from './report.ts'
 import { type Answer, createVisitor, isArrived, stepOf, type Visitor } from './visitor.ts'
@@ -15,7 +15,7 @@ const PASSWORD = 'Tilleul-Papier-27'
 const PIN = '8306'
 /** Not counted: compilation and caches. */
 const WARM_UP = 10
-const ROUNDS = 100
+const ROUNDS = 200
 /** Codes that are mailed to one person in a quarter of an hour. */
 const CODES_EACH = 3
 
@@ -30,31 +30,19 @@ interface MailServer {
   readonly port: number
   /** Mails that it has taken. */
   taken(): number
-  close(): void
+  close(): Promise<void>
 }
 
-const listening = async (server: Server): Promise<number> => {
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve)
-  })
-  return (server.address() as AddressInfo).port
-}
+const HOST = '127.0.0.1'
 
 const startTaking = async (): Promise<MailServer> => {
-  let taken = 0
-  const server = new SMTPServer({
-    disabledCommands: ['AUTH', 'STARTTLS'],
-    onData: (stream, _session, answer) => {
-      stream.resume()
-      stream.once('end', () => {
-        taken += 1
-        answer()
-      })
-    },
-  })
-  server.on('error', () => undefined)
-  const port = await listening(server.server as Server)
-  return { port, taken: () => taken, close: () => server.close() }
+  const port = await freePort(0)
+  const mailbox = await startMailbox(HOST, port)
+  return {
+    port,
+    taken: () => Number(mailbox.mails()[0]?.id ?? 0), // They are numbered, the newest is first.
+    close: () => mailbox.close(),
+  }
 }
 
 const startHolding = async (): Promise<MailServer> => {
@@ -64,18 +52,20 @@ const startHolding = async (): Promise<MailServer> => {
     socket.on('error', () => undefined)
     socket.once('close', () => sockets.delete(socket))
   })
-  const port = await listening(server)
-  const close = (): void => {
+  await new Promise<void>((resolve) => {
+    server.listen(0, HOST, resolve)
+  })
+  const close = async (): Promise<void> => {
     server.close()
     for (const socket of sockets) socket.destroy()
   }
-  return { port, taken: () => 0, close }
+  return { port: (server.address() as AddressInfo).port, taken: () => 0, close }
 }
 
 const nobody = async (): Promise<MailServer> => ({
   port: await freePort(0),
   taken: () => 0,
-  close: () => undefined,
+  close: async () => undefined,
 })
 
 const SERVERS = { up: startTaking, held: startHolding, down: nobody } as const
@@ -92,7 +82,7 @@ const openPlace = async (state: State, people: number): Promise<Place> => {
   const server = await SERVERS[state]()
   const premises = await openPremises({
     log_level: 'fatal',
-    smtp_url: `smtp://127.0.0.1:${server.port}`,
+    smtp_url: `smtp://${HOST}:${server.port}`,
     mail_from: 'login@school.example',
   })
   const lines = Array.from({ length: people }, (_, nth) =>
@@ -243,7 +233,7 @@ export const measureMail = async (json: boolean): Promise<string> => {
     agent.destroy()
     for (const { premises, server } of places) {
       await premises.close()
-      server.close()
+      await server.close()
     }
   }
 }

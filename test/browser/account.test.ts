@@ -1,15 +1,20 @@
 import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { Account } from '../../accounts/account.ts'
-import { resetPin } from '../../accounts/administer.ts'
-import { giveKey } from '../support/otp_key.ts'
-import { keyIn, keyInTwice, NARROW, send, stepOf } from '../support/real_browser.ts'
+import { keyIn, keyInTwice, NARROW, send, submit } from '../support/real_browser.ts'
 import { PASSWORD, PIN } from '../support/school.ts'
-import { CODE, NOT_ME, openPremises, type Premises, READERS, visitsOf } from './visits.ts'
+import {
+  CODE,
+  NOT_ME,
+  openPremises,
+  type Premises,
+  READERS,
+  refusalOn,
+  SIGN_IN_PAGES,
+  visitsOf,
+} from './visits.ts'
 
 const NEW_PIN = '5928'
-const THIRD_PIN = '7391'
-const NEW_PASSWORD = 'Marronnier-Encre-58'
 const RESET = 'form[action$="/pin_reset"] button'
 
 let premises: Premises
@@ -21,33 +26,9 @@ afterAll(() => premises.stop())
 
 /** What users of such systems are told that they can do, guide by guide, in a real browser. */
 describe.each(READERS)('protecting one’s account, in $locale', (reader) => {
-  const visits = visitsOf(() => premises, reader)
-  const { t, person, newPage, met, metPlainly, open, signIn, prove, addDevice, mailed } = visits
-
-  /** Somebody else's device, or one's own after the cookies went. */
-  const elsewhere = async (account: Account, password = PASSWORD): Promise<Page> => {
-    const page = await newPage()
-    await signIn(page, account, password)
-    return page
-  }
-
-  /** Signed in with the PIN, on a device that is not added. */
-  const byPin = async (account: Account, pin = PIN): Promise<Page> => {
-    const page = await elsewhere(account)
-    await met(page, 'pin')
-    await keyIn(page, pin)
-    await send(page)
-    await met(page, 'portal')
-    return page
-  }
-
-  const errorOn = (page: Page): Promise<string | null> => page.textContent('main .notice-error')
-
-  const offersDevice = async (page: Page): Promise<void> => {
-    await met(page, 'device')
-    await send(page)
-    await met(page, 'portal')
-  }
+  const visits = visitsOf(() => premises, reader, SIGN_IN_PAGES)
+  const { t, person, newPage, met, metPlainly, open, signIn, mailed } = visits
+  const { elsewhere, byPin, passDevice, prove, addDevice } = visits
 
   /** From *Reset my PIN code* to the portal, with the mail that came. */
   const resetByMail = async (page: Page, account: Account): Promise<void> => {
@@ -57,12 +38,12 @@ describe.each(READERS)('protecting one’s account, in $locale', (reader) => {
     expect(mail.headers.get('subject')).toBe(t('mails.pin_reset_code.subject'))
     await page.fill('input[name=code]', found === '000000' ? '000001' : '000000')
     await send(page)
-    expect(await errorOn(page)).toContain(t('errors.mailed_code_refused'))
+    expect(await refusalOn(page)).toContain(t('errors.mailed_code_refused'))
     await page.fill('input[name=code]', found)
     await send(page)
     await met(page, 'pin_reset_define')
     await keyInTwice(page, NEW_PIN)
-    await offersDevice(page)
+    await passDevice(page)
   }
 
   it('defines a PIN at the first connection, and adds a device under a telling name', async () => {
@@ -83,33 +64,6 @@ describe.each(READERS)('protecting one’s account, in $locale', (reader) => {
     await byPin(account)
   })
 
-  it('sets a PIN that the school imposes, at sign-in; not one that is easily guessed', async () => {
-    await premises.school.policies({ guardian: { protections: ['pin'] } })
-    const account = await person('h.impose', { userType: 'guardian', birthDate: '1984-03-17' })
-    const page = await elsewhere(account)
-    await met(page, 'define_pin', 'define_pin_imposed')
-    expect(await page.locator('input[name=define_pin]').count()).toBe(0)
-    for (const [pin, reason] of [
-      [String(new Date().getFullYear()), 'year'],
-      ['1703', 'birth_date'],
-      ['4321', 'sequence'],
-    ] as const) {
-      await keyInTwice(page, pin)
-      await met(page, 'define_pin', 'define_pin_guessable')
-      expect(await errorOn(page)).toContain(t(`errors.pin_guessable_${reason}`))
-    }
-    await keyInTwice(page, PIN)
-    await met(page, 'device')
-    await addDevice(page, 'Salon, ordinateur de Léa')
-    await met(page, 'portal')
-    expect((await premises.school.account(account.identifier)).pin).not.toBeNull()
-    // There is nothing to choose on the account's page, and it says so.
-    await open(page, '/account/protection')
-    await met(page, 'account_protection', 'account_protection_imposed')
-    expect(await page.getByRole('radio').count()).toBe(0)
-    await byPin(account)
-  })
-
   it('sets a PIN once connected, from the account', async () => {
     const account = await person('h.apres', { protection: 'none' })
     const page = await elsewhere(account)
@@ -122,12 +76,16 @@ describe.each(READERS)('protecting one’s account, in $locale', (reader) => {
     expect(await page.locator('input[name=current_pin]').count()).toBe(0)
     await keyInTwice(page, '1234')
     await met(page, 'account_pin', 'account_pin_guessable')
-    expect(await errorOn(page)).toContain(t('errors.pin_guessable_sequence'))
+    expect(await refusalOn(page)).toContain(t('errors.pin_guessable_sequence'))
     await keyInTwice(page, PIN)
-    await prove(page, account)
+    await met(page, 'device')
+    await addDevice(page, 'Salle 201')
     await met(page, 'account_protection', 'account_protection_pin')
     expect(await page.locator('.notice-done').count()).toBe(1)
     expect(await page.isChecked('#protection-pin')).toBe(true)
+    await page.context().clearCookies({ name: 'vestibule_session' })
+    await signIn(page, account)
+    await met(page, 'portal')
     await byPin(account)
   })
 
@@ -145,7 +103,7 @@ describe.each(READERS)('protecting one’s account, in $locale', (reader) => {
     await page.click('main a[href="/account/pin"]')
     await met(page, 'account_pin', 'account_pin_change')
     await keyIn(page, PIN)
-    await page.locator('main form button[type=submit]:visible').first().click()
+    await submit(page)
     await page.locator('input[name=new_pin]').waitFor({ state: 'visible' })
     await keyInTwice(page, NEW_PIN)
     await met(page, 'pin')
@@ -177,7 +135,7 @@ describe.each(READERS)('protecting one’s account, in $locale', (reader) => {
       expect(await page.isChecked(`#protection-${choice}`)).toBe(true)
       const other = await elsewhere(account)
       if (choice === 'notification') {
-        await offersDevice(other)
+        await passDevice(other)
       }
       await met(other, 'portal')
     }
@@ -274,74 +232,6 @@ describe.each(READERS)('protecting one’s account, in $locale', (reader) => {
     await send(page)
     await metPlainly(page, 'portal')
     await byPin(account, NEW_PIN)
-  })
-
-  it('reacts to a notice: everybody is out, the old password is dead, a key leads back in', async () => {
-    const account = await person('h.reagit', { protection: 'notification', userType: 'staff' })
-    const key = await giveKey(premises.school, account.sub)
-    const stranger = await elsewhere(account)
-    await offersDevice(stranger)
-
-    const page = await newPage()
-    await page.goto((await mailed(account, NOT_ME)).found)
-    await met(page, 'not_me')
-    await open(stranger, '/account')
-    await met(stranger, 'account_protection', 'account_protection_notification')
-    await send(page)
-    await met(page, 'not_me_done')
-    await open(stranger, '/account')
-    await met(stranger, 'login')
-
-    await signIn(page, account)
-    await met(page, 'login', 'login_refused')
-    expect(await page.locator('.notice-error').count()).toBe(1)
-    await signIn(page, account, key.passcode())
-    await met(page, 'change_password')
-    await page.fill('input[name=new_password]', NEW_PASSWORD)
-    await page.fill('input[name=confirm_password]', NEW_PASSWORD)
-    await send(page)
-    await offersDevice(page)
-
-    await signIn(stranger, account)
-    await met(stranger, 'login')
-    await offersDevice(await elsewhere(account, NEW_PASSWORD))
-  })
-
-  it('is given a generated PIN by the school, and changes it at its first use', async () => {
-    const account = await person('h.genere', { pin: PIN })
-    const { deps, endEverything } = premises.school.gateway.core
-    const given = await resetPin(deps, endEverything, account.sub, 'test')
-    const pin = given.ok ? given.pin : ''
-    const page = await elsewhere(account)
-    await met(page, 'pin')
-    await keyIn(page, pin)
-    await send(page)
-    await met(page, 'define_pin', 'define_pin_replace')
-    await keyInTwice(page, pin)
-    await met(page, 'define_pin')
-    expect(await errorOn(page)).toContain(t('errors.pin_guessable_same'))
-    await keyInTwice(page, THIRD_PIN)
-    await met(page, 'portal')
-    await byPin(account, THIRD_PIN)
-  })
-
-  it('is asked no PIN while the school abolishes it, and the same one as before afterwards', async () => {
-    const account = await person('h.aboli', { userType: 'student', pin: PIN })
-    const { policies } = premises.school
-    await policies({ student: { protections: ['notification', 'none'] } })
-    const page = await elsewhere(account)
-    await offersDevice(page)
-    await open(page, '/account/protection')
-    await met(page, 'account_protection', 'account_protection_abolished')
-    expect(await page.locator('#pin-title, #protection-pin').count()).toBe(0)
-    await open(page, '/account/pin')
-    expect(await stepOf(page)).not.toBe('account_pin')
-
-    await policies({ student: {} })
-    const later = await byPin(account)
-    await open(later, '/account/protection')
-    await met(later, 'account_protection')
-    expect(await later.locator('#pin-title').count()).toBe(1)
   })
 
   it('meets no page whose script failed or that its own rules refused', () => {

@@ -4,7 +4,7 @@ import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { Account } from '../../accounts/account.ts'
 import { send } from '../support/real_browser.ts'
-import { CODE, openPremises, type Premises, READERS, visitsOf } from './visits.ts'
+import { CODE, openPremises, type Premises, READERS, SIGN_IN_PAGES, visitsOf } from './visits.ts'
 
 const NEW_PASSWORD = 'Marronnier-Encre-58'
 const APP_PIN = '7294'
@@ -19,7 +19,7 @@ afterAll(() => premises.stop())
 
 /** What else the account's own pages are for, in a real browser. */
 describe.each(READERS)('one’s account, in $locale', (reader) => {
-  const visits = visitsOf(() => premises, reader)
+  const visits = visitsOf(() => premises, reader, SIGN_IN_PAGES)
   const { person, newPage, met, open, signIn, prove, mailed } = visits
 
   const somebody = (identifier: string) => person(identifier, { protection: 'none' })

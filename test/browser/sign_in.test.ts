@@ -7,7 +7,6 @@ import {
   NARROW,
   openWindows,
   send,
-  submit,
   type Windows,
 } from '../support/real_browser.ts'
 import { PASSWORD, PIN, type School } from '../support/school.ts'
@@ -25,7 +24,7 @@ describe('in a real browser, with the demonstration workspace', () => {
     await page.click('main button.primary')
     await page.fill('input[name=identifier]', identifier)
     await page.fill('input[name=password]', PASSWORD)
-    await submit(page)
+    await send(page)
   }
 
   beforeAll(async () => {
@@ -50,7 +49,7 @@ describe('in a real browser, with the demonstration workspace', () => {
     expect(await page.isChecked('input[name=remember_device]')).toBe(false)
     await page.check('input[name=remember_device]')
     await page.fill('input[name=device_name]', 'Salle 201')
-    await submit(page)
+    await send(page)
     await at(page, 'signed_in')
     expect(await page.textContent('[data-claim=acr]')).toContain('urn:vestibule:acr:pin')
 
@@ -64,7 +63,7 @@ describe('in a real browser, with the demonstration workspace', () => {
     await signIn(elsewhere, 'h.lefevre')
     await at(elsewhere, 'pin')
     await keyIn(elsewhere, PIN)
-    await submit(elsewhere)
+    await send(elsewhere)
     await at(elsewhere, 'signed_in')
 
     await page.context().clearCookies({ name: 'vestibule_device' })
@@ -92,7 +91,7 @@ describe('in a real browser, with the demonstration workspace', () => {
     await at(page, 'pin')
     expect(await page.locator('input[name=password]').count()).toBe(0)
     await page.fill('input[name=pin]', PIN)
-    await submit(page)
+    await send(page)
     await page.waitForSelector('[data-notice=grade_book_open]')
 
     await page.click('[data-act=sign_out] button')
@@ -108,9 +107,9 @@ describe('in a real browser, with the demonstration workspace', () => {
     await at(page, 'define_pin')
     await page.fill('input[name=new_pin]', PIN)
     await page.fill('input[name=confirm_pin]', PIN)
-    await submit(page)
+    await send(page)
     await at(page, 'device')
-    await submit(page)
+    await send(page)
     await at(page, 'signed_in')
   })
 
@@ -124,7 +123,7 @@ describe('in a real browser, with the demonstration workspace', () => {
     await page.keyboard.press('Space')
     await page.keyboard.press('Enter')
     await at(page, 'device')
-    await submit(page)
+    await send(page)
     await at(page, 'signed_in')
     const { sub } = await school.account('a.duprat')
     const notices = await school.gateway.core.deps.store.notices.list(sub, 5)
@@ -138,16 +137,16 @@ describe('in a real browser, with the demonstration workspace', () => {
     await page.click('main button.primary')
     await page.fill('input[name=identifier]', 'back.button')
     await page.fill('input[name=password]', 'not this one')
-    await submit(page)
+    await send(page)
     await page.waitForSelector('.notice-error')
     expect(await page.inputValue('input[name=identifier]')).toBe('back.button')
     await page.reload()
     await at(page, 'login')
     await page.fill('input[name=password]', PASSWORD)
-    await submit(page)
+    await send(page)
     await at(page, 'pin')
     await page.fill('input[name=pin]', '0000')
-    await submit(page)
+    await send(page)
     await page.waitForSelector('.notice-error')
     await page.goBack()
     await at(page, 'pin')
@@ -157,7 +156,7 @@ describe('in a real browser, with the demonstration workspace', () => {
     await page.click('main a.button')
     await at(page, 'pin')
     await page.fill('input[name=pin]', PIN)
-    await submit(page)
+    await send(page)
     await at(page, 'portal')
   })
 
@@ -182,19 +181,19 @@ describe('in a real browser, with the demonstration workspace', () => {
     const page = await newPage()
     await signIn(page, 'l.kerveadou')
     await page.fill('input[name=pin]', PIN)
-    await submit(page)
+    await send(page)
     await at(page, 'signed_in')
 
     await page.click('[data-act=again] button')
     await page.fill('input[name=identifier]', 'a.chateau')
     await page.fill('input[name=password]', PASSWORD)
-    await submit(page)
+    await send(page)
     await at(page, 'pin')
     await page.fill('input[name=pin]', PIN)
-    await submit(page)
+    await send(page)
     await at(page, 'pin')
     await page.fill('input[name=pin]', '5927')
-    await submit(page)
+    await send(page)
     await at(page, 'signed_in')
     expect(await page.textContent('[data-claim=preferred_username]')).toBe('a.chateau')
   })

@@ -15,7 +15,7 @@ import {
   stepOf,
   type Windows,
 } from '../support/real_browser.ts'
-import { PASSWORD, type PersonWishes, type School, startSchool } from '../support/school.ts'
+import { PASSWORD, type PersonWishes, PIN, type School, startSchool } from '../support/school.ts'
 
 /** Each language in one of the two appearances: every page met is looked at in both. */
 export const READERS = [
@@ -56,6 +56,10 @@ export const openPremises = async (): Promise<Premises> => {
 export const CODE = /^ {4}(\d{6})$/m
 export const NOT_ME = /^(https?:\S+\/not-me\?token=\S+)$/m
 
+/** What the last form was refused for, as the page says it. */
+export const refusalOn = (page: Page): Promise<string | null> =>
+  page.textContent('main .notice-error')
+
 export interface Visits {
   readonly t: Translate
   /** Somebody with an address of their own. */
@@ -69,6 +73,12 @@ export interface Visits {
   open(page: Page, path: string): Promise<void>
   /** Identifier and password, or what stands in for it, then whatever page comes. */
   signIn(page: Page, account: Account, password?: string): Promise<void>
+  /** Signs in on another device, or one whose cookies went. */
+  elsewhere(account: Account, password?: string): Promise<Page>
+  /** The same, with the PIN, to the portal; the device is not added. */
+  byPin(account: Account, pin?: string): Promise<Page>
+  /** From the page that offers to add the device, which is left alone, to the portal. */
+  passDevice(page: Page): Promise<void>
   /** Proves what is asked and confirms what was typed before; adds no device. */
   prove(page: Page, account: Account, pin?: string): Promise<void>
   /** Adds the device under a name, from the page that offers it. */
@@ -77,9 +87,17 @@ export interface Visits {
   mailed(account: Account, what: RegExp): Promise<{ mail: Arrived; found: string }>
 }
 
-export const visitsOf = (premises: () => Premises, reader: Reader): Visits => {
+/** Met by every file of tests: one of them looks at them for all. */
+export const SIGN_IN_PAGES = ['login', 'portal', 'pin', 'device'] as const
+
+/** `known`: pages that are met here, and looked at elsewhere. */
+export const visitsOf = (
+  premises: () => Premises,
+  reader: Reader,
+  known: readonly string[] = [],
+): Visits => {
   const { language, locale, colours } = reader
-  const looked = new Set<string>()
+  const looked = new Set<string>(known)
 
   const look = async (page: Page, name: string): Promise<void> => {
     if (!looked.has(name)) {
@@ -127,6 +145,24 @@ export const visitsOf = (premises: () => Premises, reader: Reader): Visits => {
       await page.fill('input[name=identifier]', identifier)
       await page.fill('input[name=password]', password)
       await send(page)
+    },
+    elsewhere: async (account, password) => {
+      const page = await visits.newPage()
+      await visits.signIn(page, account, password)
+      return page
+    },
+    byPin: async (account, pin = PIN) => {
+      const page = await visits.elsewhere(account)
+      await visits.met(page, 'pin')
+      await keyIn(page, pin)
+      await send(page)
+      await visits.met(page, 'portal')
+      return page
+    },
+    passDevice: async (page) => {
+      await visits.met(page, 'device')
+      await send(page)
+      await visits.met(page, 'portal')
     },
     prove: async (page, account, pin = '') => {
       if ((await stepOf(page)) === 'login') {

@@ -9,6 +9,8 @@ interface Village {
   readonly mailbox: Mailbox
   readonly school: School
   readonly log: readonly string[]
+  /** Tries to deliver something that failed so far. */
+  failed(): number
   /** Connections to the mail server that have ended. */
   ended(): number
   /** Signs in from a new device, which is told by mail, to the end. */
@@ -28,7 +30,8 @@ const openVillage = async (): Promise<Village> => {
   const log: string[] = []
   const settings = { smtp_url: `smtp://127.0.0.1:${mailbox.port}`, mail_from: 'e@school.example' }
   const sink = { write: (line: string) => log.push(line) }
-  const school = await startSchool(settings, { delivers: true, log: pino({ base: null }, sink) })
+  const logger = pino({ base: null, level: 'debug' }, sink)
+  const school = await startSchool(settings, { delivers: true, log: logger })
   onTestFinished(async () => {
     mailbox.manners = {}
     await school.stop()
@@ -40,6 +43,7 @@ const openVillage = async (): Promise<Village> => {
     mailbox,
     school,
     log,
+    failed: () => log.filter((line) => line.includes('not delivered yet')).length,
     ended: () => ended,
     signIn: async (identifier) => {
       const protection = 'notification'
@@ -105,6 +109,9 @@ it('an hour without mail server keeps nobody from their pages, and loses no mail
     school.later(passed * MINUTE_MS)
     await village.signIn(`o.in.${passed}`)
     await village.forgetPin(`o.pin.${passed}`)
+    // Now is a time at which it cannot be sent, too.
+    const before = village.failed()
+    await vi.waitFor(() => expect(village.failed()).toBeGreaterThan(before), WITHIN)
   }
   expect(mailbox.mails).toEqual([])
   await mailbox.up()

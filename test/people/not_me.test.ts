@@ -215,19 +215,21 @@ describe('notices on pages', () => {
 
   it('offer it no more for what its person has come back from', async () => {
     const { person, link } = await robbed({ identifier: 'back.on.pages' })
+    const { deps } = school.gateway.core
+    await deps.store.transact((tables) => tell(deps, tables, person.sub, 'protection_changed'))
     await saysNo(link)
     const password = (await stored(person.sub))?.password
     if (password === undefined || password === null) {
       throw new Error('there is a password')
     }
-    const { accounts } = school.gateway.core.deps.store
-    await accounts.setPassword(person.sub, { ...password, voidedAt: null })
+    await deps.store.accounts.setPassword(person.sub, { ...password, voidedAt: null })
     const owner = await openHistory(await signedIn('back.on.pages'))
     const rows = owner.view.html.querySelectorAll('main li.row')
     expect(rows.map((row) => row.querySelector('a[href^="/not-me?"]') !== null)).toEqual([
       true, // Their own sign-in of now.
       false, // What they said.
-      false, // What the thief did before.
+      false, // What the thief did before: to which nothing was said,
+      false, // and to which it was.
     ])
   })
 

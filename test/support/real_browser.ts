@@ -50,8 +50,9 @@ export const openWindows = async (usual: BrowserContextOptions = {}): Promise<Wi
 export const at = async (page: Page, step: string): Promise<void> => {
   const main = page.locator(`main[data-step="${step}"], main[data-page="${step}"]`)
   await main.waitFor().catch(async (error: unknown) => {
-    const said = await page.locator('main').innerText({ timeout: 1_000 })
-    throw new Error(`not at ${step}, but at ${page.url()}: ${said.slice(0, 300)}`, { cause: error })
+    const said = await page.locator('main').textContent({ timeout: 1_000 })
+    const shown = said?.replaceAll(/\s+/g, ' ').slice(0, 300)
+    throw new Error(`not at ${step}, but at ${page.url()}: ${shown}`, { cause: error })
   })
   await page.waitForLoadState('domcontentloaded')
 }
