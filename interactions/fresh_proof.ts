@@ -7,7 +7,7 @@ import type { Policy } from '../policies/policy.ts'
 import { ACR_LEVELS, type Level } from '../policies/proofs.ts'
 import { originOf } from './origin.ts'
 import { seeOther } from './page.ts'
-import { signInRequest } from './portal.ts'
+import { uiLocales } from './portal.ts'
 import type { Request, Site } from './site.ts'
 
 /** Pages about a person's own account, by the name that comes back as `state`. */
@@ -105,18 +105,17 @@ const visitorOf = async (ctx: Context, site: Site): Promise<Visitor | null> => {
 
 const isFresh = (visitor: Visitor): visitor is Visitor & ProvedPerson => visitor.fresh
 
-const sendToProve = (
+const sendToProve = async (
   ctx: Context,
   site: Site,
   page: AccountPageName,
   visitor: Visitor | null,
   nonce?: string,
-): null => {
+): Promise<null> => {
   const path = visitor === null ? ACCOUNT_RETURN_PATH : PROOF_RETURN_PATH
-  const more = visitor?.params ?? {}
-  const redirect_uri = `${site.issuer}${path}`
-  const state = nonce === undefined ? page : `${page}.${nonce}`
-  seeOther(ctx, signInRequest(site, ctx.query['lang'], { redirect_uri, state, ...more }))
+  const carry = nonce === undefined ? page : `${page}.${nonce}`
+  const parameters = { ...uiLocales(ctx), ...visitor?.params }
+  seeOther(ctx, await site.ownClient.begin(path, carry, parameters))
   return null
 }
 
@@ -143,7 +142,7 @@ export const proveFirst = async (
   page: AccountPageName,
   nonce: string,
 ): Promise<void> => {
-  sendToProve(ctx, site, page, await visitorOf(ctx, site), nonce)
+  await sendToProve(ctx, site, page, await visitorOf(ctx, site), nonce)
 }
 
 /** Whoever may look at their account now; null: sent to sign in, or to what is due, and back. */
@@ -159,11 +158,11 @@ export const signedInPerson = async (
 /** Which form that was sent before the proof is to be confirmed now, in the address of its page. */
 export const RESUME = 'resume'
 
-/** The name of a page, and the nonce of a form: nothing else is taken over into an address. */
-const STATE = /^([a-z]+)(?:\.([0-9a-f]{32}))?$/
+/** The name of a page, and the nonce of a form. */
+const CARRIED = /^([a-z]+)(?:\.([0-9a-f]{32}))?$/
 
-const pageOf = ({ query: { state } }: Context): string => {
-  const [, page, nonce] = (typeof state === 'string' && STATE.exec(state)) || []
+const pageOf = (carry: string): string => {
+  const [, page, nonce] = CARRIED.exec(carry) ?? []
   const path = ACCOUNT_PAGES[isAccountPage(page) ? page : 'protection']
   return nonce === undefined ? path : `${path}?${RESUME}=${nonce}`
 }
@@ -183,20 +182,25 @@ const endedUnmet = (ctx: Context): boolean => {
 const nobody = (ctx: Context): AppError =>
   new AppError(ctx.get('cookie') === '' ? 'cookies_blocked' : 'session_not_found')
 
+/** Where a sign-in of ours leads that this visitor has made. Throws for anything else. */
+const destination = async (ctx: Context, site: Site, visitor: Visitor | null): Promise<string> => {
+  const answer = visitor === null ? null : await site.ownClient.finish(ctx.url)
+  if (visitor === null || answer?.sub !== visitor.account.sub) {
+    throw nobody(ctx)
+  }
+  return pageOf(answer.carry)
+}
+
 /** `GET /account/signed-in`: now that it is known who it is, their page asks for what it needs. */
 export const returnSignedIn = async (ctx: Context, site: Site): Promise<void> => {
   const unmet = endedUnmet(ctx)
-  if (!unmet && (await visitorOf(ctx, site)) === null) {
-    throw nobody(ctx)
-  }
-  seeOther(ctx, unmet ? '/' : pageOf(ctx))
+  seeOther(ctx, unmet ? '/' : await destination(ctx, site, await visitorOf(ctx, site)))
 }
 
 /** `GET /account/proved`. Never leads to another proof: no loop. */
 export const returnProved = async (ctx: Context, site: Site): Promise<void> => {
   const unmet = endedUnmet(ctx)
-  if (!unmet && (await visitorOf(ctx, site))?.fresh !== true) {
-    throw nobody(ctx)
-  }
-  seeOther(ctx, unmet ? '/' : pageOf(ctx))
+  const visitor = unmet ? null : await visitorOf(ctx, site)
+  const proved = visitor?.fresh === true ? visitor : null
+  seeOther(ctx, unmet ? '/' : await destination(ctx, site, proved))
 }

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import type { Context } from 'koa'
 import { type Account, fullName, localeOfAccount } from '../accounts/account.ts'
 import { AppError } from '../accounts/errors.ts'
@@ -33,28 +32,10 @@ export const signedInAccount = async (ctx: Context, site: Site): Promise<Account
   return next.step === 'done' ? account : null
 }
 
-/**
- * A sign-in without an application: an authorization request of our own. Its code is never
- * redeemed, so the verifier of its challenge is forgotten at once. `more`: parameters besides, or
- * in the place of, those of the portal.
- */
-export const signInRequest = (
-  site: Site,
-  locale: unknown,
-  more: Readonly<Record<string, string>> = {},
-): string => {
-  const verifier = site.deps.random.bytes(32)
-  const query = new URLSearchParams({
-    client_id: site.portalClientId,
-    response_type: 'code',
-    scope: 'openid',
-    redirect_uri: `${site.issuer}${PORTAL_RETURN_PATH}`,
-    code_challenge: createHash('sha256').update(verifier).digest('base64url'),
-    code_challenge_method: 'S256',
-    ...(typeof locale === 'string' ? { ui_locales: locale } : {}),
-    ...more,
-  })
-  return `/auth?${query}`
+/** The language that the address asks for, for the pages of a sign-in of ours. */
+export const uiLocales = (ctx: Context): Record<string, string> => {
+  const { lang } = ctx.query
+  return typeof lang === 'string' ? { ui_locales: lang } : {}
 }
 
 /** `GET /`: the applications this person may use, and what they should know. */
@@ -62,7 +43,7 @@ export const showPortal = async (ctx: Context, site: Site): Promise<void> => {
   rememberLocale(ctx)
   const account = await signedInAccount(ctx, site)
   if (account === null) {
-    seeOther(ctx, signInRequest(site, ctx.query['lang']))
+    seeOther(ctx, await site.ownClient.begin(PORTAL_RETURN_PATH, '', uiLocales(ctx)))
     return
   }
   const all = await site.deps.store.notices.list(account.sub, NOTICES_SHOWN)
@@ -91,7 +72,9 @@ export const returnToPortal = async (ctx: Context, site: Site): Promise<void> =>
   if (typeof ctx.query['error'] === 'string') {
     throw new AppError('access_denied', `the portal's own sign-in ended with ${ctx.query['error']}`)
   }
-  if ((await signedInAccount(ctx, site)) === null) {
+  const account = await signedInAccount(ctx, site)
+  const answer = account === null ? null : await site.ownClient.finish(ctx.url)
+  if (account === null || answer?.sub !== account.sub) {
     throw new AppError(ctx.get('cookie') === '' ? 'cookies_blocked' : 'session_not_found')
   }
   seeOther(ctx, '/')

@@ -100,6 +100,17 @@ export interface Sessions {
   endEverything(sub: string): Promise<void>
 }
 
+/** The gateway's own pages as a relying party of it. */
+export interface OwnClient {
+  /** Where to send a browser for a sign-in that comes back to `path`; `carry` comes back with it. */
+  begin(path: string, carry: string, parameters: Readonly<Record<string, string>>): Promise<string>
+  /**
+   * Redeems the code of an answer, with the address it came to. Null: no answer to a sign-in of
+   * ours, or one that was used before.
+   */
+  finish(pathAndQuery: string): Promise<{ readonly sub: string; readonly carry: string } | null>
+}
+
 /** What the pages are made of; composed once. */
 export interface Site extends Sessions {
   readonly deps: Deps
@@ -139,6 +150,7 @@ export interface Site extends Sessions {
   readonly provedIn: (session: unknown) => Pick<Request, 'proofs' | 'open'>
   /** Whether a sign-in of this session was ever brought to its end. */
   readonly isOpen: (session: unknown) => boolean
+  readonly ownClient: OwnClient
   readonly applications: ReadonlyMap<string, Tile>
   readonly portalClientId: string
   /** Issuer without a trailing slash; every absolute address starts with it. */

@@ -25,6 +25,7 @@ import { assertKeyChecks, type Keys, loadKeys } from './keys.ts'
 import { createSessionEnds, createTellLogout, type SessionEnds } from './logout_calls.ts'
 import { auditEvents } from './op_events.ts'
 import { createSessionsOf } from './open_sessions.ts'
+import { createOwnClient } from './own_client.ts'
 import { restrictPushedRequests } from './pushed_requests.ts'
 import { repeat } from './repeat.ts'
 import { closeServer, createHttpServer, listen } from './server.ts'
@@ -118,11 +119,15 @@ export const openCore = async (settings: Settings, overrides: Overrides = {}): P
   }
 }
 
+/** What the `state` of our own sign-ins is sealed for: no session's, and no interaction's, uid. */
+const OWN_CLIENT = 'own client'
+
 const siteOf = (
   settings: Settings,
   core: Core,
   provider: Provider,
   decide: Site['decide'],
+  serve: RequestListener,
 ): Site => {
   const { school } = settings
   const formSealer = createSealer(core.keys.sealing, 'refused_form')
@@ -153,6 +158,15 @@ const siteOf = (
     },
     provedIn: (session) => provedIn(session, core.deps.clock()),
     isOpen: (session) => factorsOf(session)?.completedFor !== undefined,
+    ownClient: createOwnClient({
+      issuer: settings.issuer,
+      serve,
+      seal: {
+        seal: (text) => formSealer.seal(text, OWN_CLIENT, core.deps.random),
+        open: (sealed) => formSealer.open(sealed, OWN_CLIENT).toString('utf8'),
+      },
+      clock: core.deps.clock,
+    }),
     applications: tilesOf(settings.applications),
     portalClientId: PORTAL_CLIENT_ID,
     issuer: settings.issuer,
@@ -162,7 +176,13 @@ const siteOf = (
 }
 
 /** The OP with our prompts, pages and stores around it. */
-const createOp = (settings: Settings, core: Core, log: Logger, isStopping: () => boolean) => {
+const createOp = (
+  settings: Settings,
+  core: Core,
+  log: Logger,
+  isStopping: () => boolean,
+  serve: RequestListener,
+) => {
   const rulesOf = rulesOfApplications(settings.applications)
   const decide = createDecide(core.deps, rulesOf)
   const flow = createFlow(core.deps, () => provider, decide)
@@ -185,7 +205,7 @@ const createOp = (settings: Settings, core: Core, log: Logger, isStopping: () =>
   restrictPushedRequests(provider, op.replayUnique)
   // The OP's own is find, then save: two at once would both be unique.
   Object.defineProperty(provider.ReplayDetection, 'unique', { value: op.replayUnique })
-  const site = siteOf(settings, core, provider, decide)
+  const site = siteOf(settings, core, provider, decide, serve)
   useMiddleware({
     settings,
     provider,
@@ -223,13 +243,13 @@ export const startGateway = async (
   const log = overrides.log ?? pino({ level: settings.log_level, redact: ['*.password', '*.pin'] })
   const core = await openCore(settings, overrides)
   let stopping = false
-  const provider = createOp(settings, core, log, () => stopping)
-  const handle = provider.callback()
   const issuer = new URL(settings.issuer)
   const serve: RequestListener = (request, response) => {
     pinHost(request, issuer)
     void handle(request, response)
   }
+  const provider = createOp(settings, core, log, () => stopping, serve)
+  const handle = provider.callback()
   const server = createHttpServer(serve, () => stopping)
   const address = await listen(server, settings.listen).catch(async (error: unknown) => {
     await core.close()

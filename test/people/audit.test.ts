@@ -103,6 +103,8 @@ describe('the audit', () => {
     expect(views.map(({ step }) => step)).toEqual(['callback', 'callback', 'callback', 'callback'])
     const redirect_uri = `${school.issuer}/portal/signed-in`
     await browser.open(`/auth?${new URLSearchParams({ ...OF_THE_PORTAL, redirect_uri })}`)
+    expect(browser.view.url.pathname).toBe('/portal/signed-in') // Of no sign-in that it began.
+    await browser.open('/')
     expect(browser.view.step).toBe('portal')
     const opened = async () =>
       (await entriesOf(sub)).filter(({ act }) => act === 'application_opened')

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { postByHand } from '../people/acts.ts'
 import { PASSWORD, PIN, type School, startSchool } from '../support/school.ts'
 import { ACR_PIN, answer, application, ENT, errorAt, signIn, silently } from './steps.ts'
 
@@ -92,6 +93,66 @@ describe('the portal', () => {
       expect(browser.view.status).toBeLessThan(500)
     },
   )
+
+  it('redeems the code of its sign-in as any application does, once, and for the same person', async () => {
+    const answers: URL[] = []
+    const onAnswer = (_method: string, url: URL): void => {
+      if (url.pathname === '/portal/signed-in') {
+        answers.push(url)
+      }
+    }
+    const who = await school.person({ protection: 'none' })
+    const browser = school.browser({ onAnswer })
+    await browser.open('/')
+    await answer(browser, who.identifier)
+    expect(browser.view.step).toBe('portal')
+    const [returned] = answers
+    expect(returned?.searchParams.get('iss')).toBe(school.issuer)
+    // The same answer a second time is no answer.
+    await browser.open(returned?.href ?? '')
+    expect(browser.view.step).toBe('error')
+    await browser.open('/')
+    expect(browser.view.step).toBe('portal')
+  })
+
+  it('takes no answer to somebody else’s sign-in, though its code is good', async () => {
+    const [one, other] = [
+      await school.person({ protection: 'none', familyName: 'Un' }),
+      await school.person({ protection: 'none', familyName: 'Autre' }),
+    ]
+    const theirs = school.browser()
+    await theirs.open('/')
+    await answer(theirs, other.identifier)
+    // A sign-in of somebody else, whose last redirect is not followed.
+    const stranger = school.browser()
+    await stranger.open('/')
+    const proved = await postByHand(stranger, { identifier: one.identifier, password: PASSWORD })
+    const resumed = new URL(proved.headers.get('location') ?? '', school.issuer)
+    const last = await fetch(resumed, {
+      redirect: 'manual',
+      headers: { cookie: await stranger.jar.getCookieString(resumed.href) },
+    })
+    const returned = last.headers.get('location') ?? ''
+    expect(returned).toContain('/portal/signed-in?code=')
+    await theirs.open(returned)
+    expect(theirs.view.step).toBe('error')
+    await theirs.open('/')
+    expect(theirs.view.text).toContain('Autre')
+  })
+
+  it('does not take an answer whose state it has not made', async () => {
+    const who = await school.person({ protection: 'none' })
+    const browser = school.browser()
+    await browser.open('/')
+    const location = browser.view.url
+    await answer(browser, who.identifier)
+    expect(location.pathname).toContain('/interaction/')
+    for (const state of ['', 'x', 'v1.k.AAAA']) {
+      await browser.open(`/portal/signed-in?${new URLSearchParams({ code: 'x', state })}`)
+      expect(browser.view.step).toBe('error')
+      expect(browser.view.status).toBeLessThan(500)
+    }
+  })
 
   it('has no tokens to give: nobody can pass for it', async () => {
     const who = await school.person({ protection: 'none' })
