@@ -45,34 +45,32 @@ const divided = (typed: string, key: OtpKey): Candidate => ({
   code: typed.slice(-key.digits),
 })
 
-/** Keys awaiting their first use whose code has this length. */
-export const firstUseCandidates = (
+/** The keys in this state that as many digits may be of. */
+const candidatesOf = (
   typed: string,
   keys: readonly OtpKey[],
+  state: 'assigned' | 'in_service',
   nowMs: number,
 ): Candidate[] =>
   DIGITS.test(typed)
     ? keys
-        .filter((key) => stateNow(key, nowMs) === 'assigned' && key.digits === typed.length)
+        .filter((key) => stateNow(key, nowMs) === state)
+        .filter((key) => (key.pin?.length ?? 0) + key.digits === typed.length)
         .map((key) => divided(typed, key))
     : []
 
+/** Keys awaiting their first use whose code has this length. */
+export const firstUseCandidates = (typed: string, keys: readonly OtpKey[], nowMs: number) =>
+  candidatesOf(typed, keys, 'assigned', nowMs)
+
 /** Keys in service whose PIN and code together have this length. */
-export const passcodeCandidates = (
-  typed: string,
-  keys: readonly OtpKey[],
-  nowMs: number,
-): Candidate[] =>
-  DIGITS.test(typed)
-    ? keys
-        .filter(
-          (key) =>
-            stateNow(key, nowMs) === 'in_service' &&
-            key.pin !== null &&
-            key.pin.length + key.digits === typed.length,
-        )
-        .map((key) => divided(typed, key))
-    : []
+export const passcodeCandidates = (typed: string, keys: readonly OtpKey[], nowMs: number) =>
+  candidatesOf(
+    typed,
+    keys.filter(({ pin }) => pin !== null),
+    'in_service',
+    nowMs,
+  )
 
 /**
  * What somebody typed into the one field for passwords and passcodes: digits only, of the length of

@@ -167,15 +167,12 @@ export const awaitsFirstUse = async (
   { activation, pin, passwordProved }: Omit<FirstUseWithPin, 'pin'> & { pin: OtpKeyPin | null },
   nowMs: number,
 ): Promise<OtpKey | null> => {
-  const [key, account, all] = [
-    await otpKeys.find(activation.serial),
-    await accounts.bySub(sub),
-    await policies.current(),
-  ]
+  const key = await otpKeys.find(activation.serial)
+  const account = await accounts.bySub(sub)
   if (key === null || account === null || account.disabledAt !== null) {
     return null
   }
-  const policy = all[account.userType]
+  const policy = (await policies.current())[account.userType]
   const holds =
     key.sub === sub &&
     isOf(key, activation) &&

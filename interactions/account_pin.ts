@@ -37,7 +37,7 @@ const define = async (visit: Visit, typed: TypedPin): Promise<Outcome> => {
   const { site, account, policy, origin } = visit
   const result = await definePin(site.deps, account, policy, typed, origin)
   if (!result.ok) {
-    return refuse([newPinError(policy, result.reason)])
+    return refuse([newPinError(policy.pin, result.reason)])
   }
   await keepProof(visit, result.counts)
   return done('protection', 'pin_defined')
@@ -54,7 +54,7 @@ const changeError = ({ policy }: Visit, reason: Exclude<Refusal, 'blocked'>): Fo
     case 'busy':
       return { code: 'try_again' }
     default:
-      return newPinError(policy, reason)
+      return newPinError(policy.pin, reason)
   }
 }
 
@@ -75,7 +75,7 @@ const save = async (visit: Visit, fields: Fields): Promise<Outcome> => {
     return done('protection')
   }
   const asked = visit.account.pin !== null && !passcodeStandsIn(visit.situation)
-  const current = fields.text('current_pin').replaceAll(/\s/g, '')
+  const current = fields.digits('current_pin')
   const absent = asked ? missingFields({ current_pin: current }) : []
   const chosen = readNewPin(fields)
   if (!chosen.ok || absent.length > 0) {

@@ -81,7 +81,7 @@ export const definePinPage: StepPage<PersonStep> = {
       step.origin,
     )
     if (!result.ok) {
-      return again([newPinError(step.policy, result.reason)])
+      return again([newPinError(step.policy.pin, result.reason)])
     }
     const { sub } = step.account
     const atMs = step.site.deps.clock()

@@ -16,12 +16,14 @@ import {
 } from '../accounts/enrol_app.ts'
 import { AppError } from '../accounts/errors.ts'
 import { FRESH_PROOF_SECONDS } from '../policies/fresh_proof.ts'
+import type { Policy } from '../policies/policy.ts'
 import type { AccountDone, FormError, Pages } from '../views/pages.ts'
 import { done, type Outcome, type Visit } from './account_page.ts'
 import { assertOurForm, csrfToken } from './csrf.ts'
 import { type Fields, missingFields, readForm } from './form.ts'
 import { APP_PATH, KEYS_PATH, type ProvedPerson, provedPerson } from './fresh_proof.ts'
 import { rememberLocale } from './locale.ts'
+import { keyPinLength, newPinError } from './new_pin.ts'
 import { originOf } from './origin.ts'
 import { seeOther, sendPage } from './page.ts'
 import { pinShape } from './pin_shape.ts'
@@ -178,18 +180,14 @@ export const cancelApp = async (ctx: Context, site: Site): Promise<void> => {
 type Refusal = Extract<EnrolAppResult, { ok: false }>['reason']
 
 /** Throws for what no form can put right. */
-const errorOf = (reason: Refusal, length: number): FormError => {
+const errorOf = (reason: Refusal, policy: Policy): FormError => {
   switch (reason) {
     case 'not_allowed':
       throw notAllowed()
-    case 'changed_meanwhile':
-      return { code: 'try_again' }
     case 'wrong_code':
       return { field: 'code', code: 'app_code_refused' }
-    case 'mismatch':
-      return { field: 'confirm_pin', code: 'pin_mismatch' }
     default:
-      return { field: 'new_pin', code: `pin_${reason}`, params: { min: length, max: length } }
+      return newPinError(keyPinLength(policy), reason)
   }
 }
 
@@ -214,8 +212,11 @@ const showAgain = async (
 }
 
 const typedIn = (fields: Fields): TypedEnrolment => {
-  const digits = (name: string): string => fields.text(name).replaceAll(/\s/g, '')
-  return { pin: digits('new_pin'), confirmation: digits('confirm_pin'), code: digits('code') }
+  return {
+    pin: fields.digits('new_pin'),
+    confirmation: fields.digits('confirm_pin'),
+    code: fields.digits('code'),
+  }
 }
 
 /** What is wrong with the form; none: the app is in service. */
@@ -232,7 +233,7 @@ const confirm = async (
     return absent
   }
   const result = await enrolApp(site.deps, account, policy, enrolment, typed, originOf(ctx))
-  return result.ok ? [] : [errorOf(result.reason, policy.otp_keys.pin_length)]
+  return result.ok ? [] : [errorOf(result.reason, policy)]
 }
 
 /** `POST /account/keys/app/confirm`: the PIN chosen for the app, and the code that it shows. */

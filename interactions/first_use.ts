@@ -5,7 +5,6 @@ import {
   awaitsFirstUse,
   chooseKeyPin,
   finishFirstUse,
-  type KeyPinResult,
 } from '../accounts/first_use.ts'
 import type { OtpKey } from '../accounts/otp_key.ts'
 import { signIn } from '../accounts/sign_in.ts'
@@ -13,6 +12,7 @@ import type { Policy } from '../policies/policy.ts'
 import type { FirstUse, Form, FormError } from '../views/pages.ts'
 import { csrfToken } from './csrf.ts'
 import { type Fields, missingFields } from './form.ts'
+import { keyPinLength, newPinError, readNewPin } from './new_pin.ts'
 import { HELP_PATH } from './page.ts'
 import { mustWait, passcodeHint } from './passcode_hint.ts'
 import type { Site } from './site.ts'
@@ -136,14 +136,6 @@ const shapeOf = ({ otp_keys: { pin_length } }: Policy) => ({
   maxLength: pin_length,
 })
 
-const pinError = (
-  { otp_keys: { pin_length } }: Policy,
-  { reason }: Extract<KeyPinResult, { ok: false }>,
-): FormError =>
-  reason === 'mismatch'
-    ? { field: 'confirm_pin', code: 'pin_mismatch' }
-    : { field: 'new_pin', code: `pin_${reason}`, params: { min: pin_length, max: pin_length } }
-
 const pinStage: StagePage = {
   show: (step, at, errors) =>
     showPage(
@@ -153,16 +145,16 @@ const pinStage: StagePage = {
     ),
 
   submit: async (step, { firstUse, account, policy }, fields) => {
-    const pin = fields.text('new_pin').replaceAll(/\s/g, '')
-    const confirmation = fields.text('confirm_pin').replaceAll(/\s/g, '')
-    const absent = missingFields({ new_pin: pin, confirm_pin: confirmation })
-    if (absent.length > 0) {
-      return again(absent)
+    const read = readNewPin(fields)
+    if (!read.ok) {
+      return again(read.errors)
     }
+    const { deps } = step.site
     const { serial } = firstUse.activation
-    const typed = { pin, confirmation }
-    const chosen = await chooseKeyPin(step.site.deps, account, policy, serial, typed, step.origin)
-    return chosen.ok ? staged({ ...firstUse, pin: chosen.pin }) : again([pinError(policy, chosen)])
+    const chosen = await chooseKeyPin(deps, account, policy, serial, read.typed, step.origin)
+    return chosen.ok
+      ? staged({ ...firstUse, pin: chosen.pin })
+      : again([newPinError(keyPinLength(policy), chosen.reason)])
   },
 }
 
@@ -180,7 +172,7 @@ const passcodeStage: StagePage = {
   },
 
   submit: async (step, { firstUse, account, atLogin }, fields) => {
-    const passcode = fields.text('passcode').replaceAll(/\s/g, '')
+    const passcode = fields.digits('passcode')
     const absent = missingFields({ passcode })
     const { activation, pin, passwordAtMs } = firstUse
     if (absent.length > 0 || pin === null) {

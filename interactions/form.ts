@@ -9,6 +9,8 @@ const FIELD_LENGTH_MAX = 2_048
 export interface Fields {
   /** Empty when absent. */
   text(name: string): string
+  /** A PIN or a code as people type it, without its spaces. */
+  digits(name: string): string
   ticked(name: string): boolean
   /** All of them, to be kept until later. */
   all(): Readonly<Record<string, string>>
@@ -20,6 +22,7 @@ export const keptFields = (kept: Readonly<Record<string, string>>): Fields =>
 
 const fieldsOf = (fields: ReadonlyMap<string, string>): Fields => ({
   text: (name) => fields.get(name) ?? '',
+  digits: (name) => (fields.get(name) ?? '').replaceAll(/\s/g, ''),
   ticked: (name) => fields.has(name),
   all: () => Object.fromEntries(fields),
 })

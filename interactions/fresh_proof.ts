@@ -5,10 +5,10 @@ import { FRESH_PROOF_SECONDS, strongestUsable } from '../policies/fresh_proof.ts
 import type { NextStep, Situation } from '../policies/next_step.ts'
 import type { Policy } from '../policies/policy.ts'
 import { ACR_LEVELS, type Level } from '../policies/proofs.ts'
-import { originOf } from './origin.ts'
 import { seeOther } from './page.ts'
 import { uiLocales } from './portal.ts'
-import type { Request, Site } from './site.ts'
+import type { Site } from './site.ts'
+import { nobody, sessionHolder } from './visitor.ts'
 
 /** Pages about a person's own account, by the name that comes back as `state`. */
 export const ACCOUNT_PAGES = {
@@ -70,22 +70,11 @@ const needsNewSignIn = (next: NextStep): boolean =>
   next.step === 'unmet' && next.reason !== 'pin_blocked'
 
 const visitorOf = async (ctx: Context, site: Site): Promise<Visitor | null> => {
-  const session = await site.provider.Session.get(ctx as never)
-  if (session.accountId === undefined || !site.isOpen(session)) {
+  const holder = await sessionHolder(ctx, site)
+  if (holder === null) {
     return null
   }
-  const account = await site.deps.store.accounts.bySub(session.accountId)
-  if (account === null || account.disabledAt !== null) {
-    return null
-  }
-  const request: Request = {
-    params: {},
-    clientId: site.portalClientId,
-    loginAtMs: undefined,
-    account,
-    ...site.provedIn(session),
-    origin: originOf(ctx, site.portalClientId),
-  }
+  const { account, session, request } = holder
   const { situation, next: plain } = await site.decide(request)
   const { policy } = situation
   const level = situation.account === null ? 'password' : strongestUsable(policy, situation.account)
@@ -178,9 +167,6 @@ const endedUnmet = (ctx: Context): boolean => {
   }
   return error === UNMET
 }
-
-const nobody = (ctx: Context): AppError =>
-  new AppError(ctx.get('cookie') === '' ? 'cookies_blocked' : 'session_not_found')
 
 /** Where a sign-in of ours leads that this visitor has made. Throws for anything else. */
 const destination = async (ctx: Context, site: Site, visitor: Visitor | null): Promise<string> => {

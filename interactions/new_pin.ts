@@ -9,14 +9,20 @@ export const readNewPin = (
 ):
   | { readonly ok: true; readonly typed: TypedPin }
   | { readonly ok: false; readonly errors: readonly FormError[] } => {
-  const pin = fields.text('new_pin').replaceAll(/\s/g, '')
-  const confirmation = fields.text('confirm_pin').replaceAll(/\s/g, '')
+  const pin = fields.digits('new_pin')
+  const confirmation = fields.digits('confirm_pin')
   const errors = missingFields({ new_pin: pin, confirm_pin: confirmation })
   return errors.length > 0 ? { ok: false, errors } : { ok: true, typed: { pin, confirmation } }
 }
 
+/** The PIN of every key has exactly as many digits. */
+export const keyPinLength = ({ otp_keys: { pin_length } }: Policy) => ({
+  min_length: pin_length,
+  max_length: pin_length,
+})
+
 export const newPinError = (
-  { pin: { min_length: min, max_length: max } }: Policy,
+  { min_length: min, max_length: max }: Pick<Policy['pin'], 'min_length' | 'max_length'>,
   reason: NewPinRefusal | 'changed_meanwhile',
 ): FormError => {
   switch (reason) {

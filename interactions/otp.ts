@@ -33,7 +33,7 @@ const keysOf = async (
 }
 
 const submitPasscode = async (step: PersonStep, fields: Fields): Promise<Submitted> => {
-  const passcode = fields.text('passcode').replaceAll(/\s/g, '')
+  const passcode = fields.digits('passcode')
   const absent = missingFields({ passcode })
   if (absent.length > 0) {
     return again(absent)
@@ -49,7 +49,7 @@ const submitPasscode = async (step: PersonStep, fields: Fields): Promise<Submitt
 }
 
 const submitFirstCode = async (step: PersonStep, fields: Fields): Promise<Submitted> => {
-  const code = fields.text('code').replaceAll(/\s/g, '')
+  const code = fields.digits('code')
   const absent = missingFields({ code })
   if (absent.length > 0) {
     return again(absent)

@@ -73,7 +73,7 @@ export const pinPage: StepPage<PersonStep> = {
   submit: async (step, fields) => {
     const answer = readDeviceAnswer(step, fields)
     const typed = typedOffer(fields)
-    const pin = fields.text('pin').replaceAll(/\s/g, '')
+    const pin = fields.digits('pin')
     if (pin === '') {
       return again([{ field: 'pin', code: 'field_required' }], typed)
     }

@@ -60,7 +60,7 @@ const codePage: StagePage = {
     ),
 
   submit: async (step, stage, fields) => {
-    const typed = fields.text('code').replaceAll(/\s/g, '')
+    const typed = fields.digits('code')
     const absent = missingFields({ code: typed })
     if (absent.length > 0) {
       return again(absent)
@@ -95,7 +95,7 @@ const definePage: StagePage = {
     const endOthers = () => site.endOtherSessions(sub, sessionUid)
     const reset = await resetPinByOwner(site.deps, endOthers, account, policy, read.typed, origin)
     if (!reset.ok) {
-      return again([newPinError(policy, reset.reason)])
+      return again([newPinError(policy.pin, reset.reason)])
     }
     // It is not asked again in this sign-in, and proves nothing before the next.
     return finishForGood(step, {

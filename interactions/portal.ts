@@ -3,33 +3,19 @@ import { type Account, fullName, localeOfAccount } from '../accounts/account.ts'
 import { AppError } from '../accounts/errors.ts'
 import { rememberLocale } from './locale.ts'
 import { noticeRows } from './notice_row.ts'
-import { originOf } from './origin.ts'
 import { seeOther, sendPage } from './page.ts'
 import type { Site } from './site.ts'
+import { nobody, sessionHolder } from './visitor.ts'
 
 export const PORTAL_RETURN_PATH = '/portal/signed-in'
 const NOTICES_SHOWN = 5
 const NOTICES_SHOWN_MS = 7 * 24 * 3_600_000
 
 /** The account signed in on this browser, when nothing more is due for a page of ours. */
-export const signedInAccount = async (ctx: Context, site: Site): Promise<Account | null> => {
-  const session = await site.provider.Session.get(ctx as never)
-  if (session.accountId === undefined || !site.isOpen(session)) {
-    return null
-  }
-  const account = await site.deps.store.accounts.bySub(session.accountId)
-  if (account === null || account.disabledAt !== null) {
-    return null
-  }
-  const { next } = await site.decide({
-    params: {},
-    clientId: site.portalClientId,
-    loginAtMs: undefined,
-    account,
-    ...site.provedIn(session),
-    origin: originOf(ctx, site.portalClientId),
-  })
-  return next.step === 'done' ? account : null
+const signedInAccount = async (ctx: Context, site: Site): Promise<Account | null> => {
+  const holder = await sessionHolder(ctx, site)
+  const decision = holder === null ? null : await site.decide(holder.request)
+  return decision?.next.step === 'done' ? (holder?.account ?? null) : null
 }
 
 /** The language that the address asks for, for the pages of a sign-in of ours. */
@@ -75,7 +61,7 @@ export const returnToPortal = async (ctx: Context, site: Site): Promise<void> =>
   const account = await signedInAccount(ctx, site)
   const answer = account === null ? null : await site.ownClient.finish(ctx.url)
   if (account === null || answer?.sub !== account.sub) {
-    throw new AppError(ctx.get('cookie') === '' ? 'cookies_blocked' : 'session_not_found')
+    throw nobody(ctx)
   }
   seeOther(ctx, '/')
 }
