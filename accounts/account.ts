@@ -32,7 +32,7 @@ export interface Person {
 export type PasswordOrigin = 'personal' | 'initial' | 'temporary'
 
 export interface PasswordRecord {
-  /** argon2id, sealed under the pepper. */
+  /** argon2id, or a keyed hash of a temporary one, sealed under the pepper. */
   readonly sealed: string
   readonly origin: PasswordOrigin
   readonly setAt: number
@@ -41,6 +41,8 @@ export interface PasswordRecord {
   readonly mustChange: boolean
   /** Serves no more since: theft was suspected. Whoever gets in otherwise sets a new one. */
   readonly voidedAt: number | null
+  /** The generation that a temporary one is of. */
+  readonly batchId: string | null
 }
 
 export interface PinRecord {

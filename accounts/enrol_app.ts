@@ -76,7 +76,7 @@ export const mayEnrolApp = (
   )
   const state = accountState(
     account,
-    passwordState(account.password, policy, nowMs),
+    passwordState(account.password, policy, [], nowMs),
     keyUse(keys, nowMs, undefined),
   )
   const safe = newKeyCounts(account, nowMs) || strongestUsable(policy, state) !== 'password'

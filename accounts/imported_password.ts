@@ -91,6 +91,7 @@ export const hashPassword = async (
       // Digits alone are for passcodes: the two share one field.
       mustChange: origin === 'personal' && /^\d+$/.test(value),
       voidedAt: null,
+      batchId: null,
     },
     mark: origin === 'initial' ? initialMark(deps, sub, value) : `${PERSONAL_MARK}${sealed}`,
   }

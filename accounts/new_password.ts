@@ -93,6 +93,7 @@ export const storeNewPassword = async (
     rulesVersion: policy.passwords.rules_version,
     mustChange: false,
     voidedAt: null,
+    batchId: null,
   }
   const alike = isProtectedAlike(account, await tables.accounts.bySub(sub))
   if (!alike || !(await tables.accounts.replacePassword(sub, current.sealed, record))) {

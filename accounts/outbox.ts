@@ -19,7 +19,7 @@ export type Letter =
       readonly params: Notice['params']
     }
   | {
-      readonly template: 'pin_reset_code' | 'address_code'
+      readonly template: 'pin_reset_code' | 'address_code' | 'password_reset_code'
       readonly sub: string
       readonly to: string | null
       /** Six digits. */
@@ -40,6 +40,7 @@ export interface LogoutCall {
 const PRIORITIES: Readonly<Record<Letter['template'] | 'logout', number>> = {
   pin_reset_code: 0,
   address_code: 0,
+  password_reset_code: 0,
   notice: 1,
   logout: 0,
 }

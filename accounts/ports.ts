@@ -3,6 +3,7 @@ import type { KeyClock } from '../policies/otp_window.ts'
 import type { PolicySet, Protection } from '../policies/policy.ts'
 import type { UserType } from '../policies/user_type.ts'
 import type { Account, ChosenLocale, PasswordRecord, Person, PinRecord } from './account.ts'
+import type { ForeignHash } from './foreign_hash.ts'
 import type { OtpKey, OtpKeyState } from './otp_key.ts'
 import type { Sealer } from './seal.ts'
 
@@ -24,6 +25,8 @@ export interface AccountStore {
   byExternalId(externalId: string): Promise<Account | null>
   /** Who has, or ever had, this identifier; null: nobody. It is never given to somebody else. */
   identifierHolder(key: string): Promise<string | null>
+  /** Those of these (at most 1,000) that there are, in no order. */
+  bySubs(subs: readonly string[]): Promise<Account[]>
   insert(sub: string, person: Person, nowMs: number): Promise<void>
   /** Replaces what the directory knows; secrets and protection stay. */
   update(sub: string, person: Person, nowMs: number): Promise<void>
@@ -37,6 +40,12 @@ export interface AccountStore {
    * changes one is true, the other false.
    */
   replacePassword(sub: string, expectedSealed: string, password: PasswordRecord): Promise<boolean>
+  /** As `replacePassword`; it is remembered that this was done with a mailed code, when it was set. */
+  resetPasswordByMail(
+    sub: string,
+    expectedSealed: string,
+    password: PasswordRecord,
+  ): Promise<boolean>
   /** Stores a PIN and marks that the account had one. */
   setPin(sub: string, pin: PinRecord): Promise<void>
   /** Stores a PIN only while the account's is `expectedSealed` (null: has none). */
@@ -65,6 +74,147 @@ export interface AccountStore {
     establishment: string,
     userType: UserType,
   ): Promise<{ sub: string; externalId: string; identifier: string }[]>
+}
+
+/** People to act upon: those whom all that is given holds for. Disabled ones are never among them. */
+export interface Selection {
+  readonly userType?: UserType | undefined
+  /** UAI code. */
+  readonly establishment?: string | undefined
+  /** Of a pupil or teacher; of a guardian: of a child of theirs. As written in the directory. */
+  readonly className?: string | undefined
+  /** As `identifierKey` gives them; at most `SELECTED_IDENTIFIERS_MAX`. */
+  readonly identifiers?: readonly string[] | undefined
+}
+
+export const SELECTED_IDENTIFIERS_MAX = 10_000
+
+/** Somebody of a selection, with what puts them in order on paper. */
+export interface Listed {
+  readonly sub: string
+  readonly userType: UserType
+  readonly givenName: string
+  readonly familyName: string
+  /** Their own; of a guardian: their children's. First the one that was selected by. */
+  readonly classes: readonly string[]
+}
+
+/** Lists of people. Reads only, in SQL that any index serves. */
+export interface PeopleLists {
+  /** By `sub`, from after `after`. */
+  page(selection: Selection, after: string | null, limit: number): Promise<Account[]>
+  count(selection: Selection): Promise<Record<UserType, number>>
+  /**
+   * Where those of a selection belong for a list on paper, in order; null: in no establishment.
+   * Somebody of several belongs to the one that is selected, else to the first.
+   */
+  homes(selection: Selection): Promise<(string | null)[]>
+  /** Those of a selection who belong there, in no order. */
+  atHome(selection: Selection, home: string | null): Promise<Listed[]>
+  /** Those of these identifiers (keys) that nobody has. */
+  unknown(identifiers: readonly string[]): Promise<string[]>
+}
+
+/**
+ * One generation of temporary passwords. `prepared`: being written to its files, in force for
+ * nobody; `entering`: complete, and coming into force; `leaving`: being taken back.
+ */
+export interface PasswordBatch {
+  readonly id: string
+  readonly atMs: number
+  readonly by: string
+  /** Whom it was for, in words. */
+  readonly selection: string
+  readonly state: 'prepared' | 'entering' | 'in_force' | 'leaving' | 'taken_back'
+  /** Somebody signed in with a password of it then (ms); null: nobody has. */
+  readonly firstUsedAt: number | null
+  /** How many passwords. */
+  readonly size: number
+}
+
+/** Somebody whose password a batch has replaced, or given back. */
+export interface Replaced {
+  readonly sub: string
+  /** What they had; null: none. */
+  readonly was: PasswordRecord | null
+}
+
+/** Temporary passwords by generation. Each of these is one atomic act. */
+export interface PasswordBatches {
+  /** A new batch, `prepared`. */
+  begin(batch: Pick<PasswordBatch, 'id' | 'atMs' | 'by' | 'selection'>): Promise<void>
+  /** Adds passwords to one that is prepared: at most 1,000 at once. */
+  prepare(id: string, entries: readonly { sub: string; sealed: string }[]): Promise<void>
+  /** Its files are complete: from `prepared` to `entering`. False: it is in another state. */
+  enter(id: string, nowMs: number): Promise<boolean>
+  /**
+   * Puts the next passwords of a batch that is entering in force, set now, and keeps what they
+   * replace: in the caller's transaction. Whoever is disabled or gone by then is left out. None
+   * left: it is in force.
+   */
+  enterNext(id: string, nowMs: number, limit: number): Promise<Replaced[]>
+  /**
+   * A password of this batch was right: notes the first time. False: the batch is being taken
+   * back, and its passwords serve nobody.
+   */
+  use(id: string, nowMs: number): Promise<boolean>
+  /** To `leaving`, unless a password of it was used; says why not. */
+  leave(
+    id: string,
+    nowMs: number,
+  ): Promise<'ok' | 'unknown' | 'used' | 'not_in_force' | 'forgotten'>
+  /** As `enterNext`: gives back what those have replaced that are in force still. */
+  leaveNext(id: string, nowMs: number, limit: number): Promise<Replaced[]>
+  /** Batches that are entering or leaving. */
+  unfinished(): Promise<PasswordBatch[]>
+  /** Newest first. */
+  list(limit: number): Promise<PasswordBatch[]>
+  /**
+   * Forgets batches that were prepared before `preparedMs` and never completed, and of those that
+   * were used, or are from before `oldMs`, the passwords that they replaced. Returns how many rows.
+   */
+  purge(before: { readonly preparedMs: number; readonly oldMs: number }): Promise<number>
+}
+
+/** Whose password is to be changed, or expires. */
+export interface PasswordLists {
+  /**
+   * Asks these (at most 1,000) for a change at the next connection; only those whose password is
+   * their own, and was not to be changed already. Returns them.
+   */
+  forceChange(subs: readonly string[]): Promise<string[]>
+  /**
+   * People of a type with a password of their own that was set not later than `setBeforeMs`, and
+   * for which fewer than `sent` reminders were sent. By `sub`, from after `after`.
+   */
+  toRemind(
+    query: { readonly userType: UserType; readonly setBeforeMs: number; readonly sent: number },
+    after: string | null,
+    limit: number,
+  ): Promise<Account[]>
+  /** Notes reminders of the password that was set then; true for exactly one caller. */
+  remind(sub: string, setAt: number, sent: number): Promise<boolean>
+}
+
+/** First and last day of a time without school, ISO dates: `['2026-12-19', '2027-01-03']`. */
+export type HolidayDays = readonly [first: string, last: string]
+
+export interface SchoolCalendar {
+  /** UAI code. */
+  readonly establishment: string
+  readonly atMs: number
+  readonly by: string
+  readonly days: readonly HolidayDays[]
+}
+
+/** Holidays by establishment. */
+export interface CalendarStore {
+  find(establishments: readonly string[]): Promise<SchoolCalendar[]>
+  list(): Promise<SchoolCalendar[]>
+  /** Replaces that of its establishment. */
+  save(calendar: SchoolCalendar): Promise<void>
+  /** False: there was none. */
+  remove(establishment: string): Promise<boolean>
 }
 
 /** Where a try comes from: a browser the person succeeded on before, else the network. */
@@ -218,6 +368,8 @@ type Taken = Pick<OutboxItem, 'id' | 'attempts'>
 export interface Outbox {
   /** In the transaction of what it tells. Due at once. `priority`: lower goes first, of its kind. */
   add(item: Omit<OutboxItem, 'attempts'>, priority: number): Promise<void>
+  /** As `add`, for many (at most 1,000). */
+  addAll(items: readonly Omit<OutboxItem, 'attempts'>[], priority: number): Promise<void>
   /**
    * Takes what is due of one kind, by priority and then oldest first: nobody else gets it for
    * `leaseMs`, and everybody after that, so that a worker that dies loses nothing.
@@ -234,7 +386,12 @@ export interface Outbox {
   postpone(item: Taken, dueAtMs: number): Promise<boolean>
 }
 
-export type MailedCodePurpose = 'pin_reset' | 'address'
+/** `password_reset_network`: kept to be counted, by network; nobody is mailed any. */
+export type MailedCodePurpose =
+  | 'pin_reset'
+  | 'address'
+  | 'password_reset'
+  | 'password_reset_network'
 
 /** Codes sent by mail, as keyed hashes. */
 export interface MailedCodes {
@@ -380,6 +537,10 @@ export type NoticeCode =
   | 'password_voided'
   | 'sessions_ended_by_owner'
   | 'data_copied'
+  | 'password_reset_by_mail'
+  | 'password_replaced'
+  | 'password_given_back'
+  | 'password_expires'
 
 /** Something that the person is told, in the account and, later, by mail. */
 export interface Notice {
@@ -397,6 +558,8 @@ export type NewNotice = Omit<Notice, 'answeredAt'>
 
 export interface NoticeStore {
   add(notice: NewNotice): Promise<void>
+  /** As `add`, for many (at most 1,000). */
+  addAll(notices: readonly NewNotice[]): Promise<void>
   /** Newest first. */
   list(sub: string, limit: number): Promise<Notice[]>
   /** This one, if it is this person's. */
@@ -427,6 +590,8 @@ export interface AuditEntry {
 export interface AuditLog {
   /** An entry whose id is there already is not written again. */
   append(entry: AuditEntry): Promise<void>
+  /** As `append`, for many (at most 1,000). */
+  appendAll(entries: readonly AuditEntry[]): Promise<void>
   /** Newest first. */
   list(filter: { sub?: string; act?: string }, limit: number): Promise<AuditEntry[]>
 }
@@ -454,6 +619,10 @@ export interface Tables {
   readonly outbox: Outbox
   readonly mailedCodes: MailedCodes
   readonly devices: DeviceStore
+  readonly people: PeopleLists
+  readonly passwordBatches: PasswordBatches
+  readonly passwordLists: PasswordLists
+  readonly calendars: CalendarStore
   readonly notices: NoticeStore
   readonly audit: AuditLog
   readonly policies: PolicyStore
@@ -490,8 +659,16 @@ export interface Hasher {
   /** argon2id, sealed under the current pepper and bound to `owner`. */
   hash(secret: string, owner: string, lane: HashLane): Promise<string>
   /**
-   * Constant work: one argon2id whether `sealed` is a hash or null (then a dummy and false).
-   * `stale`: parameters or pepper have changed since.
+   * A keyed hash (HMAC under the pepper), sealed and bound to `owner`: at once, and only for what
+   * was generated with 50 bits or more and soon ends.
+   */
+  keep(generated: string, owner: string): string
+  /** Seals a hash that another system made, as `parseForeignHash` reads it; SSHA costs one argon2id. */
+  adopt(hash: ForeignHash, owner: string, lane: HashLane): Promise<string>
+  /**
+   * Constant work: one argon2id whether `sealed` is a hash of ours, a keyed one or null (then a
+   * dummy, and false for null). One adopted costs what its maker chose, until it is replaced.
+   * `stale`: parameters or pepper have changed since, or it was adopted.
    */
   verify(
     secret: string,
@@ -516,6 +693,8 @@ export interface Deps {
   /** Mail can be sent here. */
   readonly mails: boolean
   readonly schoolName: string
+  /** IANA name of the school's time zone: whose days holidays are. */
+  readonly timeZone: string
 }
 
 /** From where a request comes. */

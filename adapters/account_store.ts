@@ -14,7 +14,18 @@ type Db = Kysely<Schema>
 
 const list = (json: string): string[] => JSON.parse(json) as string[]
 
-const passwordOf = (row: AccountRow): PasswordRecord | null =>
+type PasswordColumns = Pick<
+  AccountRow,
+  | 'password_sealed'
+  | 'password_origin'
+  | 'password_set_at'
+  | 'password_rules_version'
+  | 'password_must_change'
+  | 'password_voided_at'
+  | 'password_batch'
+>
+
+export const passwordOf = (row: PasswordColumns): PasswordRecord | null =>
   row.password_sealed === null || row.password_origin === null
     ? null
     : {
@@ -24,6 +35,7 @@ const passwordOf = (row: AccountRow): PasswordRecord | null =>
         rulesVersion: row.password_rules_version ?? 0,
         mustChange: row.password_must_change === 1,
         voidedAt: row.password_voided_at,
+        batchId: row.password_batch,
       }
 
 const pinOf = (row: AccountRow): PinRecord | null =>
@@ -37,7 +49,7 @@ const pinOf = (row: AccountRow): PinRecord | null =>
         blockedAt: row.pin_blocked_at,
       }
 
-const accountOf = (row: AccountRow & { has_otp_keys: unknown }): Account => ({
+export const accountOf = (row: AccountRow & { has_otp_keys: unknown }): Account => ({
   sub: row.sub,
   externalId: row.external_id,
   identifier: row.identifier,
@@ -88,6 +100,7 @@ const passwordColumns = (password: PasswordRecord) => ({
   password_rules_version: password.rulesVersion,
   password_must_change: password.mustChange ? 1 : 0,
   password_voided_at: password.voidedAt,
+  password_batch: password.batchId,
 })
 
 const pinColumns = (pin: PinRecord) => ({
@@ -136,11 +149,37 @@ const holderOf = async (db: Db, key: string): Promise<string | null> => {
   return row?.sub ?? null
 }
 
-const placeIn = async (db: Db, sub: string, establishments: readonly string[]): Promise<void> => {
-  await db.deleteFrom('account_establishments').where('sub', '=', sub).execute()
-  const rows = [...new Set(establishments)].map((establishment) => ({ establishment, sub }))
-  if (rows.length > 0) {
-    await db.insertInto('account_establishments').values(rows).execute()
+type ListTable = 'account_establishments' | 'account_classes' | 'account_children'
+
+/** The lists of a person where they are searched, each value once. */
+const listRows = ({ establishments, classes, children }: Person, sub: string) => ({
+  account_establishments: [...new Set(establishments)].map((establishment) => ({
+    establishment,
+    sub,
+  })),
+  account_classes: [...new Set(classes)].map((name) => ({ class: name, sub })),
+  account_children: [...new Set(children)].map((child) => ({ child, sub })),
+})
+
+/** `before`: what is there already; null: nothing. */
+const placeIn = async (
+  db: Db,
+  sub: string,
+  person: Person,
+  before: Person | null,
+): Promise<void> => {
+  const rows = listRows(person, sub)
+  const old = before === null ? null : listRows(before, sub)
+  for (const table of Object.keys(rows) as ListTable[]) {
+    if (old !== null && JSON.stringify(rows[table]) === JSON.stringify(old[table])) {
+      continue
+    }
+    if (old !== null) {
+      await db.deleteFrom(table).where('sub', '=', sub).execute()
+    }
+    if (rows[table].length > 0) {
+      await db.insertInto(table).values(rows[table]).execute()
+    }
   }
 }
 
@@ -157,46 +196,54 @@ const insert = async (db: Db, sub: string, person: Person, nowMs: number): Promi
     })
     .execute()
   await holdIdentifier(db, sub, person, nowMs)
-  await placeIn(db, sub, person.establishments)
+  await placeIn(db, sub, person, null)
 }
 
 const update = async (db: Db, sub: string, person: Person, nowMs: number): Promise<void> => {
+  const before = await by(db, 'sub', sub)
   await db
     .updateTable('accounts')
     .set(personColumns(person, nowMs))
     .where('sub', '=', sub)
     .executeTakeFirst()
   await holdIdentifier(db, sub, person, nowMs)
-  await placeIn(db, sub, person.establishments)
+  await placeIn(db, sub, person, before)
+}
+
+export const withKeys = (db: Db) =>
+  db
+    .selectFrom('accounts')
+    .selectAll()
+    .select(({ exists, selectFrom }) =>
+      exists(
+        selectFrom('otp_keys').select('serial').whereRef('otp_keys.sub', '=', 'accounts.sub'),
+      ).as('has_otp_keys'),
+    )
+
+const by = async (
+  db: Db,
+  column: 'sub' | 'identifier_key' | 'external_id',
+  value: string,
+): Promise<Account | null> => {
+  const row = await withKeys(db).where(column, '=', value).executeTakeFirst()
+  return row === undefined ? null : accountOf(row)
 }
 
 /** Accounts in SQL. */
 export const createAccountStore = ({ db, atomically }: Sql): AccountStore => {
-  const by = async (
-    column: 'sub' | 'identifier_key' | 'external_id',
-    value: string,
-  ): Promise<Account | null> => {
-    const row = await db
-      .selectFrom('accounts')
-      .selectAll()
-      .select(({ exists, selectFrom }) =>
-        exists(
-          selectFrom('otp_keys').select('serial').whereRef('otp_keys.sub', '=', 'accounts.sub'),
-        ).as('has_otp_keys'),
-      )
-      .where(column, '=', value)
-      .executeTakeFirst()
-    return row === undefined ? null : accountOf(row)
-  }
   const change = (sub: string, columns: Partial<AccountRow>) =>
     db.updateTable('accounts').set(columns).where('sub', '=', sub)
   const set = async (sub: string, columns: Partial<AccountRow>): Promise<void> => {
     await change(sub, columns).execute()
   }
   return {
-    bySub: (sub) => by('sub', sub),
-    byIdentifier: (key) => by('identifier_key', key),
-    byExternalId: (externalId) => by('external_id', externalId),
+    bySub: (sub) => by(db, 'sub', sub),
+    byIdentifier: (key) => by(db, 'identifier_key', key),
+    byExternalId: (externalId) => by(db, 'external_id', externalId),
+    async bySubs(subs) {
+      const rows = await withKeys(db).where('sub', 'in', subs).execute()
+      return rows.map(accountOf)
+    },
     identifierHolder: (key) => holderOf(db, key),
     insert: (sub, person, nowMs) => atomically((tx) => insert(tx, sub, person, nowMs)),
     update: (sub, person, nowMs) => atomically((tx) => update(tx, sub, person, nowMs)),
@@ -220,6 +267,15 @@ export const createAccountStore = ({ db, atomically }: Sql): AccountStore => {
         pin_length: null,
         pin_blocked_at: null,
       }),
+    async resetPasswordByMail(sub, expectedSealed, password) {
+      const { numUpdatedRows } = await change(sub, {
+        ...passwordColumns(password),
+        password_reset_by_mail_at: password.setAt,
+      })
+        .where('password_sealed', '=', expectedSealed)
+        .executeTakeFirst()
+      return numUpdatedRows === 1n
+    },
     async voidPassword(sub, atMs) {
       const { numUpdatedRows } = await change(sub, { password_voided_at: atMs })
         .where('password_sealed', 'is not', null)

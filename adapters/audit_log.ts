@@ -1,25 +1,36 @@
 import type { AuditEntry, AuditLog } from '../accounts/ports.ts'
 import type { Sql } from './sql.ts'
 
+const rowOf = (entry: AuditEntry) => ({
+  id: entry.id,
+  at_ms: entry.atMs,
+  act: entry.act,
+  outcome: entry.outcome,
+  actor: entry.actor,
+  sub: entry.sub,
+  client_id: entry.clientId,
+  network: entry.network,
+  browser_id: entry.browserId,
+  detail: JSON.stringify(entry.detail),
+})
+
 /** The audit in SQL: appended, in the transaction of the act, and never changed. */
 export const createAuditLog = ({ db }: Sql): AuditLog => ({
   async append(entry) {
     await db
       .insertInto('audit_log')
-      .values({
-        id: entry.id,
-        at_ms: entry.atMs,
-        act: entry.act,
-        outcome: entry.outcome,
-        actor: entry.actor,
-        sub: entry.sub,
-        client_id: entry.clientId,
-        network: entry.network,
-        browser_id: entry.browserId,
-        detail: JSON.stringify(entry.detail),
-      })
+      .values(rowOf(entry))
       .onConflict((conflict) => conflict.column('id').doNothing())
       .execute()
+  },
+  async appendAll(entries) {
+    if (entries.length > 0) {
+      await db
+        .insertInto('audit_log')
+        .values(entries.map(rowOf))
+        .onConflict((conflict) => conflict.column('id').doNothing())
+        .execute()
+    }
   },
   async list({ sub, act }, limit) {
     const rows = await db

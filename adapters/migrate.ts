@@ -7,6 +7,7 @@ import { first } from './migrations/first.ts'
 import { indexes } from './migrations/indexes.ts'
 import { mail } from './migrations/mail.ts'
 import { otpKeys } from './migrations/otp_keys.ts'
+import { passwords } from './migrations/passwords.ts'
 import type { Schema } from './schema.ts'
 import type { Sql } from './sql.ts'
 
@@ -14,6 +15,8 @@ import type { Sql } from './sql.ts'
 interface SqlWords {
   /** Column definition of a key that grows by itself in the order of insertion. */
   readonly serialKey: string
+  /** The texts of a JSON list in a column, as a table `each` with the column `value`. */
+  readonly eachText: (column: string) => string
 }
 
 /** Once released, a migration never changes: another one follows it. */
@@ -22,10 +25,20 @@ export interface Migration {
   readonly statements: (words: SqlWords) => readonly string[]
 }
 
-const SQLITE_WORDS: SqlWords = { serialKey: 'INTEGER PRIMARY KEY AUTOINCREMENT' }
+const SQLITE_WORDS: SqlWords = {
+  serialKey: 'INTEGER PRIMARY KEY AUTOINCREMENT',
+  eachText: (column) => `json_each(${column}) AS each`,
+}
 
 /** Numbered by their place, from 1. */
-export const MIGRATIONS: readonly Migration[] = [first, indexes, deviceTokens, otpKeys, mail]
+export const MIGRATIONS: readonly Migration[] = [
+  first,
+  indexes,
+  deviceTokens,
+  otpKeys,
+  mail,
+  passwords,
+]
 
 const spaceless = (text: string): string => text.replace(/\s+/g, ' ')
 

@@ -1,5 +1,5 @@
 import type { Selectable } from 'kysely'
-import type { Notice, NoticeStore } from '../accounts/ports.ts'
+import type { NewNotice, Notice, NoticeStore } from '../accounts/ports.ts'
 import type { Schema } from './schema.ts'
 import type { Sql } from './sql.ts'
 
@@ -12,13 +12,24 @@ const noticeOf = (row: Selectable<Schema['notices']>): Notice => ({
   answeredAt: row.answered_at,
 })
 
+const rowOf = ({ id, sub, code, atMs, params }: NewNotice) => ({
+  id,
+  sub,
+  code,
+  at_ms: atMs,
+  params: JSON.stringify(params),
+  answered_at: null,
+})
+
 /** Notices in SQL. */
 export const createNoticeStore = ({ db }: Sql): NoticeStore => ({
-  async add({ id, sub, code, atMs, params }) {
-    await db
-      .insertInto('notices')
-      .values({ id, sub, code, at_ms: atMs, params: JSON.stringify(params), answered_at: null })
-      .execute()
+  async add(notice) {
+    await db.insertInto('notices').values(rowOf(notice)).execute()
+  },
+  async addAll(notices) {
+    if (notices.length > 0) {
+      await db.insertInto('notices').values(notices.map(rowOf)).execute()
+    }
   },
   async newest(sub, code) {
     const row = await db

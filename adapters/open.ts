@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { Clock, Store, Tables } from '../accounts/ports.ts'
 import { createAccountStore } from './account_store.ts'
 import { createAuditLog } from './audit_log.ts'
+import { createCalendarStore } from './calendar_store.ts'
 import { createDeviceStore } from './device_store.ts'
 import { createKeyChecks, type KeyChecks } from './key_checks.ts'
 import { createMailedCodes } from './mailed_codes.ts'
@@ -10,7 +11,10 @@ import { createNoticeStore } from './notice_store.ts'
 import { createOpStore, type OpStore } from './oidc_sqlite.ts'
 import { createOtpKeyStore } from './otp_key_store.ts'
 import { createOutbox } from './outbox_store.ts'
+import { createPasswordBatches } from './password_batches.ts'
+import { createPasswordLists } from './password_lists.ts'
 import { createPasswordTries } from './password_tries.ts'
+import { createPeopleLists } from './people_lists.ts'
 import { createPinTries } from './pin_tries.ts'
 import { createPolicyStore, type PolicyCache } from './policy_store.ts'
 import { purgeExpired } from './purge.ts'
@@ -44,6 +48,10 @@ const createTables = (sql: Sql, cache: PolicyCache): Tables => ({
   outbox: createOutbox(sql),
   mailedCodes: createMailedCodes(sql),
   devices: createDeviceStore(sql),
+  people: createPeopleLists(sql),
+  passwordBatches: createPasswordBatches(sql),
+  passwordLists: createPasswordLists(sql),
+  calendars: createCalendarStore(sql),
   notices: createNoticeStore(sql),
   audit: createAuditLog(sql),
   policies: createPolicyStore(sql, cache),

@@ -10,6 +10,15 @@ export const createOutbox = ({ db, atomically }: Sql): Outbox => ({
       .values({ id, kind, priority, sealed, ...times })
       .execute()
   },
+  async addAll(items, priority) {
+    if (items.length > 0) {
+      const rows = items.map(({ id, kind, sealed, createdAt }) => ({
+        ...{ id, kind, priority, sealed },
+        ...{ created_at: createdAt, due_at: createdAt, attempts: 0 },
+      }))
+      await db.insertInto('outbox').values(rows).execute()
+    }
+  },
   async take(kind, nowMs, leaseMs, limit) {
     const isDue = await db
       .selectFrom('outbox')

@@ -7,6 +7,7 @@ import type {
   MailedCodePurpose,
   NoticeCode,
   OutboxItem,
+  PasswordBatch,
   Place,
 } from '../accounts/ports.ts'
 import type { Protection } from '../policies/policy.ts'
@@ -16,6 +17,8 @@ import type { UserType } from '../policies/user_type.ts'
 export interface Schema {
   accounts: AccountRow
   account_establishments: { establishment: string; sub: string }
+  account_classes: { class: string; sub: string }
+  account_children: { child: string; sub: string }
   identifier_history: {
     identifier_key: string
     sub: string
@@ -104,6 +107,32 @@ export interface Schema {
     tries: number
     ended: number
   }
+  password_batches: {
+    id: string
+    at_ms: number
+    made_by: string
+    selection: string
+    state: PasswordBatch['state']
+    state_at: number
+    size: number
+    first_used_at: number | null
+  }
+  password_batch_entries: {
+    batch_id: string
+    sub: string
+    sealed: string
+    state: 'prepared' | 'in_force' | 'taken_back'
+    /** The password that it replaced, column by column; all null: none, or not in force yet. */
+    was_sealed: string | null
+    was_origin: PasswordOrigin | null
+    was_set_at: number | null
+    was_rules_version: number | null
+    was_must_change: number | null
+    was_voided_at: number | null
+    was_batch: string | null
+  }
+  password_reminders: { sub: string; set_at: number; sent: number }
+  calendars: { establishment: string; at_ms: number; saved_by: string; days: string }
   audit_log: {
     seq: Generated<number>
     id: string
@@ -150,6 +179,7 @@ export interface AccountRow {
   password_rules_version: number | null
   password_must_change: number | null
   password_voided_at: number | null
+  password_batch: string | null
   verified_email: string | null
   verified_at: number | null
   previous_verified_email: string | null

@@ -6,8 +6,10 @@ import {
   resetPin,
   unblockPin,
 } from '../accounts/administer.ts'
+import { passwordDue } from '../accounts/password_due.ts'
+import type { Deps } from '../accounts/ports.ts'
 import { secureAccount } from '../accounts/secure_account.ts'
-import { isLapsed, passwordState } from '../policies/password_age.ts'
+import { isLapsed } from '../policies/password_age.ts'
 import { effectiveProtection, type Policy } from '../policies/policy.ts'
 import { type Command, type Context, EXIT, type Exit } from './command.ts'
 import { table, time } from './output.ts'
@@ -21,7 +23,8 @@ const about =
     return person === null ? EXIT.refused : act(context, person)
   }
 
-const passwordWord = (account: Account, policy: Policy, nowMs: number): string => {
+const passwordWord = async (deps: Deps, account: Account, policy: Policy): Promise<string> => {
+  const nowMs = deps.clock()
   const { password } = account
   if (password !== null && password.voidedAt !== null) {
     return 'void'
@@ -29,7 +32,7 @@ const passwordWord = (account: Account, policy: Policy, nowMs: number): string =
   if (password !== null && isLapsed(password, policy, nowMs)) {
     return 'lapsed'
   }
-  const state = passwordState(password, policy, nowMs)
+  const state = await passwordDue(deps, account, policy, nowMs)
   return state === 'temporary' && password !== null ? password.origin : state
 }
 
@@ -45,7 +48,7 @@ const describe = async ({ account, core }: Person) => {
     user_type: account.userType,
     establishments: account.establishments,
     classes: account.classes,
-    password: passwordWord(account, policy, deps.clock()),
+    password: await passwordWord(deps, account, policy),
     protection: effectiveProtection(policy, account.protection, account.pin !== null),
     pin: pinState(account.pin),
     devices: devices.length,

@@ -3,6 +3,7 @@ import { asksPasscode, passcodeStandsIn } from '../policies/fresh_proof.ts'
 import type { FormError } from '../views/pages.ts'
 import {
   type AccountPage,
+  buttonOf,
   done,
   formOn,
   type Outcome,
@@ -12,6 +13,7 @@ import {
 } from './account_page.ts'
 import { newPasswordError } from './change_password.ts'
 import { type Fields, missingFields } from './form.ts'
+import { passwordRules } from './password_rules.ts'
 
 type Refusal = Extract<ChangeOwnPasswordResult, { ok: false }>['refusals'][number]
 
@@ -70,7 +72,7 @@ export const passwordPage: AccountPage = {
       hasPassword: account.password !== null,
       stoodIn: asksPasscode(situation),
       identifier: account.identifier,
-      minLength: policy.passwords.min_length,
+      rules: passwordRules(policy, buttonOf(visit, visit.page, 'judge')),
       endSessions: typed['end_sessions'] !== undefined,
       forgetDevices: typed['forget_devices'] !== undefined,
     })

@@ -3,6 +3,8 @@ import type { NewPasswordRefusal } from '../accounts/new_password.ts'
 import type { NextStep } from '../policies/next_step.ts'
 import type { FormError, Pages } from '../views/pages.ts'
 import { missingFields } from './form.ts'
+import { judgeButton } from './judge_password.ts'
+import { passwordRules } from './password_rules.ts'
 import {
   again,
   finishForGood,
@@ -43,7 +45,7 @@ export const changePasswordPage: StepPage<PersonStep> = {
         ...personOf(step),
         identifier: step.account.identifier,
         reason: REASON[(due as Due).reason],
-        minLength: step.policy.passwords.min_length,
+        rules: passwordRules(step.policy, judgeButton(step)),
       },
       step.account,
     ),

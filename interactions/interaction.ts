@@ -12,6 +12,7 @@ import { rememberLocale } from './locale.ts'
 import { loginPage } from './login.ts'
 import { otpPage } from './otp.ts'
 import { seeOther } from './page.ts'
+import { passwordResetPages, passwordResetStage } from './password_reset.ts'
 import { pinPage } from './pin.ts'
 import { pinResetPages, pinResetStage } from './pin_reset.ts'
 import type { Site } from './site.ts'
@@ -59,8 +60,13 @@ interface Opened {
 }
 
 /** The name of each stage's page. */
-const nameOfStage = (stage: Stage): string =>
-  stage.kind === 'first_use' ? firstUseStage(stage) : pinResetStage(stage)
+const STAGE_NAMES = {
+  first_use: firstUseStage,
+  pin_reset: pinResetStage,
+  password_reset: passwordResetStage,
+}
+
+const nameOfStage = (stage: Stage): string => STAGE_NAMES[stage.kind](stage as never)
 
 const open = async (ctx: Context, site: Site, uid: string): Promise<Opened> => {
   const details = await loadInteraction(ctx, site, uid)
@@ -91,10 +97,13 @@ const ask = async <T>(
   if (stage?.kind === 'first_use') {
     return { step, answer: await question(firstUsePages(stage, person === null), step, due) }
   }
+  if (person === null && stage?.kind === 'password_reset') {
+    return { step, answer: await question(passwordResetPages(stage), step, due) }
+  }
   if (person === null) {
     return { step, answer: await question(loginPage, step, due) }
   }
-  const page = stage === null ? PAGES[name] : pinResetPages(stage)
+  const page = stage?.kind === 'pin_reset' ? pinResetPages(stage) : PAGES[name]
   if (page === undefined) {
     throw new AppError('not_found', `no page for the step ${name}`)
   }

@@ -73,6 +73,7 @@ const sendWaysBack = async (
     personName: fullName(account),
     ...factsOf(account),
     hasKey: await hasKey(site, account),
+    mailedCode: false,
     helpHref: HELP_PATH,
   }
   const path = addressOf(NOT_ME_DONE_PATH, token)

@@ -65,8 +65,23 @@ export interface PinResetStage {
   readonly proved: boolean
 }
 
+/** A forgotten password is being replaced by a mailed code, inside the login. */
+export interface PasswordResetStage {
+  readonly kind: 'password_reset'
+  /** As typed; kept for the way back to the login page. */
+  readonly identifier: string
+  /** Whose; null: of nobody who may do this, which no page shows. */
+  readonly sub: string | null
+  /** Of the code that was mailed last, or would have been; null: none was asked for yet. */
+  readonly codeId: string | null
+  /** The code was right: a new password may be set, once. */
+  readonly proved: boolean
+  /** It is set: the login page says so, once. */
+  readonly done: boolean
+}
+
 /** A further stage inside one step of the OP. */
-export type Stage = FirstUseStage | PinResetStage
+export type Stage = FirstUseStage | PinResetStage | PasswordResetStage
 
 /** Results by step, merged with those of the pages before; see the OP's interaction results. */
 export interface Finished {

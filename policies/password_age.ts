@@ -3,6 +3,42 @@ import type { Policy } from './policy.ts'
 
 const DAY_MS = 24 * 3_600_000
 
+/** Times without school, from the first moment of a day to that of the day after the last (ms). */
+export interface Holiday {
+  readonly fromMs: number
+  readonly toMs: number
+}
+
+/** Days before the last moment at which its owner is reminded. */
+export const REMINDER_DAYS = [14, 3] as const
+
+type ExpiringRules = Pick<Policy, 'passwords'>
+
+/**
+ * The last moment (ms) of a personal password where the policy lets passwords expire. One that
+ * would be in a holiday is put off to the end of the first day of school after it, so that nobody
+ * is asked for a change while nobody is there to help; null: it does not expire.
+ */
+export const lastMoment = (
+  { setAt, origin }: Pick<PasswordFacts, 'setAt' | 'origin'>,
+  { passwords }: ExpiringRules,
+  holidays: readonly Holiday[],
+): number | null => {
+  if (!passwords.force_change_at_expiration || origin !== 'personal') {
+    return null
+  }
+  let moment = setAt + passwords.max_lifetime_days * DAY_MS
+  // In order, a moment that was put off can only meet a later one.
+  for (const { fromMs, toMs } of [...holidays].sort((a, b) => a.fromMs - b.fromMs)) {
+    moment = moment >= fromMs && moment < toMs ? toMs + DAY_MS - 1 : moment
+  }
+  return moment
+}
+
+/** How many of the reminders are due by now: 0, 1 or 2; nobody is reminded of what is past. */
+export const remindersDue = (lastMs: number, nowMs: number): number =>
+  nowMs > lastMs ? 0 : REMINDER_DAYS.filter((days) => lastMs - nowMs <= days * DAY_MS).length
+
 interface PasswordFacts {
   readonly origin: 'personal' | 'initial' | 'temporary'
   readonly setAt: number
@@ -13,7 +49,8 @@ interface PasswordFacts {
 /** What is due for a password that was just typed or stands in a session. Times in ms. */
 export const passwordState = (
   password: PasswordFacts | null,
-  policy: Policy,
+  policy: ExpiringRules,
+  holidays: readonly Holiday[],
   nowMs: number,
 ): PasswordState => {
   if (password === null) {
@@ -28,9 +65,8 @@ export const passwordState = (
   if (password.mustChange) {
     return 'must_change'
   }
-  const { force_change_at_expiration, max_lifetime_days } = policy.passwords
-  const expired = force_change_at_expiration && nowMs - password.setAt >= max_lifetime_days * DAY_MS
-  return expired ? 'expired' : 'personal'
+  const lastMs = lastMoment(password, policy, holidays)
+  return lastMs !== null && nowMs >= lastMs ? 'expired' : 'personal'
 }
 
 /** An initial or temporary password nobody used in time is refused like a wrong one. */

@@ -1,3 +1,5 @@
+import type { SignClass } from './policy.ts'
+
 /** Code points. More is refused, never cut (NIST SP 800-63B-4 §3.1.1.2 asks for at least 64). */
 export const PASSWORD_LENGTH_MAX = 256
 
@@ -17,13 +19,27 @@ const ALPHABETS: readonly { uses: RegExp; size: number }[] = [
   { uses: /[^ -~]/u, size: BEYOND_ASCII_SIZE },
 ]
 
+/** What the weakest part of a password is found by; `short`: by trying all, as it has few signs. */
+export type Guessable =
+  | 'common'
+  | 'word'
+  | 'name'
+  | 'keyboard'
+  | 'repeat'
+  | 'sequence'
+  | 'date'
+  | 'short'
+
 export type PasswordRefusal =
   | { reason: 'short'; min: number }
   | { reason: 'long'; max: typeof PASSWORD_LENGTH_MAX }
   | { reason: 'digits_only' }
   /** `bits`: what it has, cut to one decimal; `min`: what the policy asks. */
   | { reason: 'entropy'; bits: number; min: number }
-  | { reason: 'common' }
+  /** A class that the policy insists on. */
+  | { reason: `needs_${SignClass}` }
+  /** Too easy to guess, and what its weakest part is. */
+  | { reason: `guessable_${Guessable}` }
   | { reason: 'personal' }
 
 export type PasswordJudgement = { ok: true } | { ok: false; refusals: PasswordRefusal[] }
@@ -57,7 +73,7 @@ const CHECKS: readonly Check[] = [
   // The field is shared with the passcode, which is recognised by being all digits.
   (password) => (/^\s*\p{Nd}[\p{Nd}\s]*$/u.test(password) ? { reason: 'digits_only' } : undefined),
   tooFewBits,
-  (password) => (isCommon(password) ? { reason: 'common' } : undefined),
+  (password) => (isCommon(password) ? { reason: 'guessable_common' } : undefined),
   (password, _rules, about) => (isPersonal(password, about) ? { reason: 'personal' } : undefined),
 ]
 

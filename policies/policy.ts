@@ -7,6 +7,13 @@ export const PROTECTIONS = ['pin', 'notification', 'none'] as const
 export type Protection = (typeof PROTECTIONS)[number]
 
 export const PASSWORD_LENGTH_ADVISED = 12
+/** Kinds of signs that a policy may insist on; NIST SP 800-63B-4 §3.1.1.2 advises against it. */
+export const SIGN_CLASSES = ['lowercase', 'uppercase', 'digit', 'sign'] as const
+export type SignClass = (typeof SIGN_CLASSES)[number]
+
+/** Of a strength estimate, 0 to 4: below it, guessing is a matter of tries, not of years. */
+export const PASSWORD_STRENGTH_ADVISED = 3
+
 /** NIST SP 800-63B-4 §3.1.1.2 advises against expiry at all; below this we refuse. */
 export const PASSWORD_LIFETIME_DAYS_MIN = 90
 
@@ -42,6 +49,10 @@ const passwordsSchema = z.strictObject({
   min_length: z.int().min(8).max(64).default(PASSWORD_LENGTH_ADVISED),
   /** CNIL deliberation 2022-100, case 2: 50 bits beside throttling. */
   min_entropy_bits: z.int().min(30).max(128).default(50),
+  /** Least estimate by dictionaries (zxcvbn's score); common passwords are refused at any. */
+  min_strength: z.int().min(2).max(4).default(PASSWORD_STRENGTH_ADVISED),
+  /** Each must be there at least once; none by default. */
+  required_classes: z.array(z.enum(SIGN_CLASSES)).default([]),
   /** Written reason for less than the advised length (younger pupils). */
   risk_accepted: z.string().min(10).max(500).optional(),
   /** Bumped by whoever changes the rules; kept with each password. */
@@ -49,6 +60,8 @@ const passwordsSchema = z.strictObject({
   force_change_at_expiration: z.boolean().default(false),
   max_lifetime_days: z.int().min(PASSWORD_LIFETIME_DAYS_MIN).max(3650).default(365),
   temporary_lifetime_days: days(90).default(30),
+  /** A forgotten one is replaced with a code mailed to an address that its owner has proved. */
+  self_service_reset: z.boolean().default(true),
 })
 
 const otpKeysSchema = z.strictObject({
@@ -131,6 +144,18 @@ const IMPOSSIBLE: {
       passwords.min_entropy_bits < 50 && passwords.risk_accepted === undefined,
     path: ['passwords', 'min_entropy_bits'],
     message: 'below 50 needs passwords.risk_accepted, the reason in writing',
+  },
+  {
+    broken: ({ passwords }) =>
+      passwords.min_strength < PASSWORD_STRENGTH_ADVISED && passwords.risk_accepted === undefined,
+    path: ['passwords', 'min_strength'],
+    message: `below ${PASSWORD_STRENGTH_ADVISED} needs passwords.risk_accepted, the reason in writing`,
+  },
+  {
+    broken: ({ passwords }) =>
+      new Set(passwords.required_classes).size !== passwords.required_classes.length,
+    path: ['passwords', 'required_classes'],
+    message: 'names a class twice',
   },
   {
     broken: ({ sessions }) => sessions.idle_minutes > sessions.absolute_hours * 60,

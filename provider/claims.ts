@@ -1,7 +1,7 @@
 import type { AccountClaims, KoaContextWithOIDC } from 'oidc-provider'
 import { type Account, fullName, localeOfAccount } from '../accounts/account.ts'
+import { passwordDue } from '../accounts/password_due.ts'
 import type { AccountStore, Deps } from '../accounts/ports.ts'
-import { passwordState } from '../policies/password_age.ts'
 import { CLAIMS_OF_SCOPE } from './application_settings.ts'
 import type { ApplicationRules } from './clients.ts'
 
@@ -73,7 +73,9 @@ export interface PresentedToken {
 
 export type IsUsable = (account: Account, token?: PresentedToken) => Promise<boolean>
 
-type Needs = Pick<Deps, 'clock'> & { readonly store: Pick<Deps['store'], 'accounts' | 'policies'> }
+type Needs = Pick<Deps, 'clock' | 'timeZone'> & {
+  readonly store: Pick<Deps['store'], 'accounts' | 'policies' | 'calendars'>
+}
 
 /**
  * Whether the account may still be used, by a session or by this token. Not when it is disabled;
@@ -83,12 +85,12 @@ type Needs = Pick<Deps, 'clock'> & { readonly store: Pick<Deps['store'], 'accoun
  * password must be changed: it would put off for days what every sign-in asks for at once.
  */
 export const createIsUsable = (
-  { store, clock }: Needs,
+  deps: Needs,
   rulesOf: (clientId: string) => ApplicationRules,
 ): IsUsable => {
-  const changeIsDue = async ({ password, userType }: Account): Promise<boolean> => {
-    const policies = await store.policies.current()
-    const state = passwordState(password, policies[userType], clock())
+  const changeIsDue = async (account: Account): Promise<boolean> => {
+    const policies = await deps.store.policies.current()
+    const state = await passwordDue(deps, account, policies[account.userType], deps.clock())
     return state !== 'none' && state !== 'personal'
   }
   return async (account, token) => {

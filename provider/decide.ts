@@ -1,10 +1,10 @@
 import { accountState } from '../accounts/account.ts'
 import { deviceHere } from '../accounts/devices.ts'
 import { keyUseOf } from '../accounts/key_use.ts'
+import { passwordDue } from '../accounts/password_due.ts'
 import type { Deps } from '../accounts/ports.ts'
 import type { Decision, Request } from '../interactions/site.ts'
 import { nextStep, type Situation, type Wanted } from '../policies/next_step.ts'
-import { passwordState } from '../policies/password_age.ts'
 import type { ApplicationRules } from './clients.ts'
 
 /** `max_age` and `prompt=login` as the earliest time (ms) at which a proof counts. */
@@ -63,7 +63,7 @@ export const createDecide =
           ? null
           : accountState(
               account,
-              passwordState(account.password, policy, nowMs),
+              await passwordDue(deps, account, policy, nowMs),
               await keyUseOf(deps.store, account, nowMs, proofs.began),
             ),
       proofs,

@@ -108,6 +108,7 @@ export const openCore = async (settings: Settings, overrides: Overrides = {}): P
     letters: createSealer(keys.sealing, 'outbox'),
     mails: settings.smtp_url !== undefined,
     schoolName: settings.school.name,
+    timeZone: settings.time_zone,
   }
   return {
     deps,

@@ -45,11 +45,24 @@ export const FORM_ERROR_CODES = [
   'protection_required',
   'device_name_required',
   'device_name_too_long', // max
+  'mails_too_many_here', // codes asked for from this network: no more of them for a while
   'password_short', // min
   'password_long', // max
   'password_digits_only',
-  'password_entropy', // bits
-  'password_common',
+  'password_entropy', // bits, min
+  'password_needs_lowercase',
+  'password_needs_uppercase',
+  'password_needs_digit',
+  'password_needs_sign',
+  // Too easy to guess, and by what its weakest part is found:
+  'password_guessable_common', // among those that everybody tries first
+  'password_guessable_word',
+  'password_guessable_name',
+  'password_guessable_keyboard',
+  'password_guessable_repeat',
+  'password_guessable_sequence',
+  'password_guessable_date',
+  'password_guessable_short', // for what it is made of: longer would do
   'password_personal',
   'password_same',
   'password_mismatch',
@@ -68,6 +81,22 @@ export interface Frame {
   readonly locale: Locale
   /** This page in each language, without scripts: a plain link each. May be empty. */
   readonly languages: readonly { locale: Locale; href: string; current: boolean }[]
+}
+
+/**
+ * What a new password has to be, told before it is typed and judged while it is: `judge` takes
+ * `new_password` and `csrf`, and answers `JudgedPassword` as JSON.
+ */
+export interface PasswordRules {
+  readonly minLength: number
+  readonly classes: readonly ('lowercase' | 'uppercase' | 'digit' | 'sign')[]
+  readonly judge: Button
+}
+
+/** Every refusal in the person's language, none when it will do. */
+export interface JudgedPassword {
+  readonly ok: boolean
+  readonly refusals: readonly string[]
 }
 
 /** A form that posts to us. */
@@ -265,13 +294,20 @@ export const NOTICE_CODES = [
   'password_voided', // by the school
   'sessions_ended_by_owner', // in the account, others than the one it was done in
   'data_copied', // downloaded in the account
+  'password_reset_by_mail', // a forgotten one, by its owner
+  'password_replaced', // by a temporary one of the school
+  'password_given_back', // that was taken back: the one before is in force again
+  'password_expires', // to be changed not later than `until`
 ] as const
 
 /** Something the person should know. Times are ISO 8601 instants. */
 export interface Notice {
   readonly code: string
   readonly at: string
-  /** Of a key: its first use not later than this; of one that is lent (`key_lent`): its return. */
+  /**
+   * Of a key: its first use not later than this; of one that is lent (`key_lent`): its return; of a
+   * password: its last moment.
+   */
   readonly until?: string | undefined
   /** Shown where present: `key`, `device`, `browser`, `system`, `network`, `place`, `address`. */
   readonly params: Readonly<Record<string, string>>
@@ -301,6 +337,10 @@ export interface Pages {
     applicationName?: string | undefined
     /** They had begun before: it took too long, or the password was changed meanwhile. */
     over?: boolean
+    /** A forgotten password was just replaced: sign in with the new one. */
+    passwordReset?: boolean
+    /** *Forgotten password*, where codes can be mailed and some policy allows it. */
+    forgotten?: Button | undefined
     helpHref: string
   }
   /** `<main data-step="pin">` */
@@ -438,7 +478,7 @@ export interface Pages {
       hasPassword: boolean
       stoodIn: boolean
       identifier: string
-      minLength: number
+      rules: PasswordRules
       /** Ticked before, kept across an error; never ticked beforehand. */
       endSessions?: boolean | undefined
       forgetDevices?: boolean | undefined
@@ -480,6 +520,8 @@ export interface Pages {
     hasPin: boolean
     hasPassword: boolean
     hasKey: boolean
+    /** A new password can be set with a code mailed to the confirmed address. */
+    mailedCode: boolean
     helpHref: string
   }
   /** `<main data-step="not_me_over">`: the link is too old, or was used. */
@@ -535,8 +577,32 @@ export interface Pages {
       identifier: string
       /** Why: it is temporary, has expired, or must be another one: the school's wish, or voided. */
       reason: 'temporary' | 'expired' | 'required'
-      minLength: number
+      rules: PasswordRules
     }
+  /**
+   * `<main data-step="password_reset">`: a forgotten password; whose, in the field `identifier`.
+   * `back` leads to the login page.
+   */
+  password_reset: Form & { identifier: string; back: Button; helpHref: string }
+  /**
+   * `<main data-step="password_reset_code">`: a code was mailed, if there is somebody by that
+   * identifier with an address that they have confirmed: the page is the same if not. Field `code`;
+   * `again` posts for another code.
+   */
+  password_reset_code: Form & {
+    identifier: string
+    minutes: number
+    again: Button
+    back: Button
+    helpHref: string
+  }
+  /** `<main data-step="password_reset_define">`: `new_password` and `confirm_password`. */
+  password_reset_define: Form & {
+    personName: string
+    identifier: string
+    rules: PasswordRules
+    back: Button
+  }
   /** `<main data-step="unmet">`: a proof is wanted that this person cannot give. One button: back to it. */
   unmet: Form & {
     reason: 'no_pin' | 'pin_blocked' | 'no_otp_key' | 'unsupported'

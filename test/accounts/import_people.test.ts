@@ -45,6 +45,7 @@ const choosePassword = async (identifier: string, password: string): Promise<voi
     rulesVersion: 1,
     mustChange: false,
     voidedAt: null,
+    batchId: null,
   })
 }
 

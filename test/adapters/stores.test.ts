@@ -15,6 +15,7 @@ const password = (sealed: string, more: Partial<PasswordRecord> = {}): PasswordR
   rulesVersion: 2,
   mustChange: false,
   voidedAt: null,
+  batchId: null,
   ...more,
 })
 

@@ -200,6 +200,7 @@ export const startSchool = async (
         rulesVersion: 1,
         mustChange: wishes.mustChange ?? false,
         voidedAt: null,
+        batchId: null,
       })
     }
     if (wishes.pin !== undefined) {

@@ -1,0 +1,355 @@
+import type { Kysely } from 'kysely'
+import type { PasswordBatch, PasswordBatches, Replaced } from '../accounts/ports.ts'
+import { passwordOf } from './account_store.ts'
+import type { Schema } from './schema.ts'
+import type { Sql } from './sql.ts'
+
+type Db = Kysely<Schema>
+
+const batchOf = (row: Schema['password_batches']): PasswordBatch => ({
+  id: row.id,
+  atMs: row.at_ms,
+  by: row.made_by,
+  selection: row.selection,
+  state: row.state,
+  firstUsedAt: row.first_used_at,
+  size: row.size,
+})
+
+/** From one state to another; true for exactly one caller. */
+const move = async (
+  db: Db,
+  id: string,
+  from: PasswordBatch['state'],
+  to: PasswordBatch['state'],
+  nowMs: number,
+): Promise<boolean> => {
+  const { numUpdatedRows } = await db
+    .updateTable('password_batches')
+    .set({ state: to, state_at: nowMs })
+    .where('id', '=', id)
+    .where('state', '=', from)
+    .executeTakeFirst()
+  return numUpdatedRows === 1n
+}
+
+const stateOf = async (db: Db, id: string): Promise<Schema['password_batches'] | undefined> =>
+  db.selectFrom('password_batches').selectAll().where('id', '=', id).executeTakeFirst()
+
+/** The next people of a batch. */
+const nextSubs = async (
+  db: Db,
+  id: string,
+  state: 'prepared' | 'in_force',
+  limit: number,
+): Promise<string[]> => {
+  const rows = await db
+    .selectFrom('password_batch_entries')
+    .select('sub')
+    .where('batch_id', '=', id)
+    .where('state', '=', state)
+    .orderBy('sub')
+    .limit(limit)
+    .execute()
+  return rows.map(({ sub }) => sub)
+}
+
+const setState = async (
+  db: Db,
+  id: string,
+  subs: readonly string[],
+  state: 'in_force' | 'taken_back',
+): Promise<void> => {
+  await db
+    .updateTable('password_batch_entries')
+    .set({ state })
+    .where('batch_id', '=', id)
+    .where('sub', 'in', subs)
+    .execute()
+}
+
+/** Keeps what these people have, beside what they are about to get. Returns whom it was for. */
+const keepPasswords = async (db: Db, id: string, subs: readonly string[]): Promise<Replaced[]> => {
+  const rows = await db
+    .selectFrom('accounts')
+    .select(PASSWORD_COLUMNS)
+    .where('sub', 'in', subs)
+    .where('disabled_at', 'is', null)
+    .execute()
+  await db
+    .updateTable('password_batch_entries')
+    .from('accounts')
+    .set(({ ref }) => ({
+      was_sealed: ref('accounts.password_sealed'),
+      was_origin: ref('accounts.password_origin'),
+      was_set_at: ref('accounts.password_set_at'),
+      was_rules_version: ref('accounts.password_rules_version'),
+      was_must_change: ref('accounts.password_must_change'),
+      was_voided_at: ref('accounts.password_voided_at'),
+      was_batch: ref('accounts.password_batch'),
+    }))
+    .whereRef('accounts.sub', '=', 'password_batch_entries.sub')
+    .where('password_batch_entries.batch_id', '=', id)
+    .where('password_batch_entries.sub', 'in', subs)
+    .execute()
+  return rows.map((row) => ({ sub: row.sub, was: passwordOf(row) }))
+}
+
+const PASSWORD_COLUMNS = [
+  'sub',
+  'password_sealed',
+  'password_origin',
+  'password_set_at',
+  'password_rules_version',
+  'password_must_change',
+  'password_voided_at',
+  'password_batch',
+] as const
+
+/** What was proved with the password before is void with it. */
+const giveNew = async (
+  db: Db,
+  id: string,
+  subs: readonly string[],
+  nowMs: number,
+): Promise<void> => {
+  await db
+    .updateTable('accounts')
+    .from('password_batch_entries as entry')
+    .set(({ ref, eb }) => ({
+      password_sealed: ref('entry.sealed'),
+      password_origin: 'temporary',
+      password_set_at: nowMs,
+      password_rules_version: 0,
+      password_must_change: 0,
+      password_voided_at: null,
+      password_batch: id,
+      valid_after: eb
+        .case()
+        .when('accounts.valid_after', '<', nowMs)
+        .then(nowMs)
+        .else(ref('accounts.valid_after'))
+        .end(),
+    }))
+    .whereRef('entry.sub', '=', 'accounts.sub')
+    .where('entry.batch_id', '=', id)
+    .where('accounts.sub', 'in', subs)
+    .execute()
+}
+
+/** Those who have the password of the batch still get back what they had. */
+const giveBack = async (db: Db, id: string, subs: readonly string[]): Promise<Replaced[]> => {
+  const rows = await db
+    .updateTable('accounts')
+    .from('password_batch_entries as entry')
+    .set(({ ref }) => ({
+      password_sealed: ref('entry.was_sealed'),
+      password_origin: ref('entry.was_origin'),
+      password_set_at: ref('entry.was_set_at'),
+      password_rules_version: ref('entry.was_rules_version'),
+      password_must_change: ref('entry.was_must_change'),
+      password_voided_at: ref('entry.was_voided_at'),
+      password_batch: ref('entry.was_batch'),
+    }))
+    .whereRef('entry.sub', '=', 'accounts.sub')
+    .whereRef('entry.sealed', '=', 'accounts.password_sealed')
+    .where('entry.batch_id', '=', id)
+    .where('accounts.sub', 'in', subs)
+    .returning(PASSWORD_COLUMNS.map((column) => `accounts.${column}` as const))
+    .execute()
+  return rows.map((row) => ({ sub: row.sub, was: passwordOf(row) }))
+}
+
+/** A later batch that is taken back must not give back a password of this one. */
+const passOn = async (db: Db, id: string, subs: readonly string[]): Promise<void> => {
+  await db
+    .updateTable('password_batch_entries')
+    .from('password_batch_entries as entry')
+    .set(({ ref }) => ({
+      was_sealed: ref('entry.was_sealed'),
+      was_origin: ref('entry.was_origin'),
+      was_set_at: ref('entry.was_set_at'),
+      was_rules_version: ref('entry.was_rules_version'),
+      was_must_change: ref('entry.was_must_change'),
+      was_voided_at: ref('entry.was_voided_at'),
+      was_batch: ref('entry.was_batch'),
+    }))
+    .whereRef('entry.sub', '=', 'password_batch_entries.sub')
+    .where('entry.batch_id', '=', id)
+    .where('password_batch_entries.was_batch', '=', id)
+    .where('password_batch_entries.sub', 'in', subs)
+    .execute()
+}
+
+const ENTRIES_AT_ONCE = 500
+
+/** Deletes the entries of a batch, some at a time, so that nobody waits. Returns how many. */
+const forget = async ({ db, atomically }: Sql, id: string): Promise<number> => {
+  for (let all = 0; ; ) {
+    const { numDeletedRows } = await atomically((tx) =>
+      tx
+        .deleteFrom('password_batch_entries')
+        .where('batch_id', '=', id)
+        .where(
+          'sub',
+          'in',
+          tx
+            .selectFrom('password_batch_entries')
+            .select('sub')
+            .where('batch_id', '=', id)
+            .limit(ENTRIES_AT_ONCE),
+        )
+        .executeTakeFirst(),
+    )
+    all += Number(numDeletedRows)
+    if (numDeletedRows < BigInt(ENTRIES_AT_ONCE)) {
+      await db
+        .deleteFrom('password_batches')
+        .where('id', '=', id)
+        .where('state', '=', 'prepared')
+        .execute()
+      return all
+    }
+  }
+}
+
+/** Generations of temporary passwords, in SQL. */
+export const createPasswordBatches = (sql: Sql): PasswordBatches => {
+  const { db, atomically } = sql
+  return {
+    async begin({ id, atMs, by, selection }) {
+      const state = { state: 'prepared', state_at: atMs, size: 0, first_used_at: null } as const
+      await db
+        .insertInto('password_batches')
+        .values({ id, at_ms: atMs, made_by: by, selection, ...state })
+        .execute()
+    },
+    prepare: (id, entries) =>
+      atomically(async (tx) => {
+        const rows = entries.map(({ sub, sealed }) => ({
+          batch_id: id,
+          sub,
+          sealed,
+          state: 'prepared' as const,
+        }))
+        await tx.insertInto('password_batch_entries').values(rows).execute()
+        await tx
+          .updateTable('password_batches')
+          .set(({ eb }) => ({ size: eb('size', '+', rows.length) }))
+          .where('id', '=', id)
+          .execute()
+      }),
+    enter: (id, nowMs) => move(db, id, 'prepared', 'entering', nowMs),
+    enterNext: (id, nowMs, limit) =>
+      atomically(async (tx) => {
+        if ((await stateOf(tx, id))?.state !== 'entering') {
+          return []
+        }
+        const subs = await nextSubs(tx, id, 'prepared', limit)
+        if (subs.length < limit) {
+          await move(tx, id, 'entering', 'in_force', nowMs)
+        }
+        if (subs.length === 0) {
+          return []
+        }
+        const replaced = await keepPasswords(tx, id, subs)
+        if (replaced.length > 0) {
+          const there = replaced.map(({ sub }) => sub)
+          await giveNew(tx, id, there, nowMs)
+        }
+        await setState(tx, id, subs, 'in_force')
+        return replaced
+      }),
+    async use(id, nowMs) {
+      const { numUpdatedRows } = await db
+        .updateTable('password_batches')
+        .set(({ fn, val }) => ({ first_used_at: fn.coalesce('first_used_at', val(nowMs)) }))
+        .where('id', '=', id)
+        .where('state', 'in', ['entering', 'in_force'])
+        .executeTakeFirst()
+      return numUpdatedRows === 1n
+    },
+    leave: (id, nowMs) =>
+      atomically(async (tx) => {
+        const batch = await stateOf(tx, id)
+        if (batch === undefined) {
+          return 'unknown'
+        }
+        if (batch.first_used_at !== null) {
+          return 'used'
+        }
+        if (batch.state !== 'in_force') {
+          return 'not_in_force'
+        }
+        if ((await nextSubs(tx, id, 'in_force', 1)).length === 0) {
+          return 'forgotten'
+        }
+        await move(tx, id, 'in_force', 'leaving', nowMs)
+        return 'ok'
+      }),
+    leaveNext: (id, nowMs, limit) =>
+      atomically(async (tx) => {
+        if ((await stateOf(tx, id))?.state !== 'leaving') {
+          return []
+        }
+        const subs = await nextSubs(tx, id, 'in_force', limit)
+        if (subs.length < limit) {
+          await move(tx, id, 'leaving', 'taken_back', nowMs)
+        }
+        if (subs.length === 0) {
+          return []
+        }
+        const replaced = await giveBack(tx, id, subs)
+        await passOn(tx, id, subs)
+        await setState(tx, id, subs, 'taken_back')
+        return replaced
+      }),
+    async unfinished() {
+      const rows = await db
+        .selectFrom('password_batches')
+        .selectAll()
+        .where('state', 'in', ['entering', 'leaving'])
+        .orderBy('state_at')
+        .execute()
+      return rows.map(batchOf)
+    },
+    async list(limit) {
+      const rows = await db
+        .selectFrom('password_batches')
+        .selectAll()
+        .orderBy('at_ms', 'desc')
+        .limit(limit)
+        .execute()
+      return rows.map(batchOf)
+    },
+    async purge({ preparedMs, oldMs }) {
+      const rows = await db
+        .selectFrom('password_batches')
+        .select('id')
+        .where(({ or, and, eb, exists, selectFrom }) =>
+          or([
+            and([eb('state', '=', 'prepared'), eb('state_at', '<', preparedMs)]),
+            and([
+              eb('state', 'in', ['in_force', 'taken_back']),
+              or([
+                eb('first_used_at', 'is not', null),
+                eb('state', '=', 'taken_back'),
+                eb('state_at', '<', oldMs),
+              ]),
+              exists(
+                selectFrom('password_batch_entries')
+                  .select('password_batch_entries.sub')
+                  .whereRef('password_batch_entries.batch_id', '=', 'password_batches.id'),
+              ),
+            ]),
+          ]),
+        )
+        .execute()
+      let all = 0
+      for (const { id } of rows) {
+        all += await forget(sql, id)
+      }
+      return all
+    },
+  }
+}

@@ -1,0 +1,163 @@
+import type { ExpressionBuilder, ExpressionWrapper, Kysely, SqlBool } from 'kysely'
+import type { Listed, PeopleLists, Selection } from '../accounts/ports.ts'
+import { USER_TYPES, type UserType } from '../policies/user_type.ts'
+import { accountOf, withKeys } from './account_store.ts'
+import type { Schema } from './schema.ts'
+import type { Sql } from './sql.ts'
+
+type Db = Kysely<Schema>
+type Accounts = ExpressionBuilder<Schema, 'accounts'>
+
+const isIn = (eb: Accounts, establishment: string) =>
+  eb.exists(
+    eb
+      .selectFrom('account_establishments as one')
+      .select('one.sub')
+      .whereRef('one.sub', '=', 'accounts.sub')
+      .where('one.establishment', '=', establishment),
+  )
+
+/** Of the class themselves, or with a child in it. */
+const isOfClass = (eb: Accounts, className: string) =>
+  eb.or([
+    eb(
+      'accounts.sub',
+      'in',
+      eb.selectFrom('account_classes').select('account_classes.sub').where('class', '=', className),
+    ),
+    eb.and([
+      eb('accounts.user_type', '=', 'guardian'),
+      eb(
+        'accounts.sub',
+        'in',
+        eb
+          .selectFrom('account_children')
+          .innerJoin('accounts as child', 'child.external_id', 'account_children.child')
+          .innerJoin('account_classes', 'account_classes.sub', 'child.sub')
+          .select('account_children.sub')
+          .where('account_classes.class', '=', className),
+      ),
+    ]),
+  ])
+
+const selected =
+  ({ userType, establishment, className, identifiers }: Selection) =>
+  (eb: Accounts): ExpressionWrapper<Schema, 'accounts', SqlBool> =>
+    eb.and([
+      eb('accounts.disabled_at', 'is', null),
+      ...(userType === undefined ? [] : [eb('accounts.user_type', '=', userType)]),
+      ...(establishment === undefined ? [] : [isIn(eb, establishment)]),
+      ...(className === undefined ? [] : [isOfClass(eb, className)]),
+      ...(identifiers === undefined ? [] : [eb('accounts.identifier_key', 'in', identifiers)]),
+    ])
+
+/** Somebody's home: where they are selected, else the first of their establishments. */
+const hasHome = (home: string | null) => (eb: Accounts) => {
+  const earlier = eb
+    .selectFrom('account_establishments as other')
+    .select('other.sub')
+    .whereRef('other.sub', '=', 'accounts.sub')
+  return home === null
+    ? eb.not(eb.exists(earlier))
+    : eb.and([isIn(eb, home), eb.not(eb.exists(earlier.where('other.establishment', '<', home)))])
+}
+
+const list = (json: string): string[] => JSON.parse(json) as string[]
+
+/** The classes of the children of each guardian of `subs`. */
+const classesOfChildren = async (
+  db: Db,
+  subs: readonly string[],
+): Promise<ReadonlyMap<string, string[]>> => {
+  const found = new Map<string, string[]>()
+  for (let at = 0; at < subs.length; at += CHILDREN_AT_ONCE) {
+    const rows = await db
+      .selectFrom('account_children')
+      .innerJoin('accounts as child', 'child.external_id', 'account_children.child')
+      .select(['account_children.sub', 'child.classes'])
+      .where('account_children.sub', 'in', subs.slice(at, at + CHILDREN_AT_ONCE))
+      .orderBy('account_children.child')
+      .execute()
+    for (const { sub, classes } of rows) {
+      found.set(sub, [...(found.get(sub) ?? []), ...list(classes)])
+    }
+  }
+  return found
+}
+
+const CHILDREN_AT_ONCE = 500
+
+const inOrder = (classes: readonly string[], first: string | undefined): string[] => [
+  ...new Set([...classes.filter((one) => one === first), ...classes]),
+]
+
+/** Lists of people in SQL. */
+export const createPeopleLists = ({ db }: Sql): PeopleLists => ({
+  async page(selection, after, limit) {
+    const rows = await withKeys(db)
+      .where(selected(selection))
+      .$if(after !== null, (query) => query.where('accounts.sub', '>', after ?? ''))
+      .orderBy('accounts.sub')
+      .limit(limit)
+      .execute()
+    return rows.map(accountOf)
+  },
+  async count(selection) {
+    const rows = await db
+      .selectFrom('accounts')
+      .select(({ fn }) => ['accounts.user_type', fn.countAll<number>().as('count')])
+      .where(selected(selection))
+      .groupBy('accounts.user_type')
+      .execute()
+    const counts = new Map(rows.map(({ user_type, count }) => [user_type, Number(count)]))
+    return Object.fromEntries(USER_TYPES.map((type) => [type, counts.get(type) ?? 0])) as Record<
+      UserType,
+      number
+    >
+  },
+  async homes(selection) {
+    const { establishment } = selection
+    if (establishment !== undefined) {
+      return [establishment]
+    }
+    const rows = await db
+      .selectFrom('account_establishments')
+      .select('establishment')
+      .distinct()
+      .orderBy('establishment')
+      .execute()
+    return [...rows.map(({ establishment: code }) => code), null]
+  },
+  async atHome(selection, home) {
+    const isSelected = selection.establishment !== undefined
+    const rows = await db
+      .selectFrom('accounts')
+      .select(['sub', 'user_type', 'given_name', 'family_name', 'classes'])
+      .where(selected(selection))
+      .$if(!isSelected, (query) => query.where(hasHome(home)))
+      .execute()
+    const guardians = rows.filter(({ user_type }) => user_type === 'guardian')
+    const ofChildren = await classesOfChildren(
+      db,
+      guardians.map(({ sub }) => sub),
+    )
+    return rows.map(
+      (row): Listed => ({
+        sub: row.sub,
+        userType: row.user_type,
+        givenName: row.given_name,
+        familyName: row.family_name,
+        classes: inOrder(ofChildren.get(row.sub) ?? list(row.classes), selection.className),
+      }),
+    )
+  },
+  async unknown(identifiers) {
+    const rows = await db
+      .selectFrom('accounts')
+      .select('identifier_key')
+      .where('identifier_key', 'in', identifiers)
+      .execute()
+    const known = new Set(rows.map(({ identifier_key }) => identifier_key))
+    return identifiers.filter((one) => !known.has(one))
+  },
+})
