@@ -106,7 +106,22 @@ const ID_BYTES = 16
 export const randomId = (random: Deps['random']): string =>
   Buffer.from(random.bytes(ID_BYTES)).toString('hex')
 
-type Fields = { readonly act: AuditAct } & Partial<Omit<AuditEntry, 'id' | 'atMs' | 'act'>> & {
+const NTH_BYTES = 3
+
+/**
+ * As `randomId`, for many rows at once, and in order: in an index they lie side by side, where
+ * random ones would each touch a page of their own.
+ */
+export const idsInOrder = (random: Deps['random']): (() => string) => {
+  const begin = Buffer.from(random.bytes(ID_BYTES - NTH_BYTES)).toString('hex')
+  let nth = 0
+  return () => {
+    nth += 1
+    return `${begin}${nth.toString(16).padStart(2 * NTH_BYTES, '0')}`
+  }
+}
+
+type Fields = { readonly act: AuditAct } & Partial<Omit<AuditEntry, 'atMs' | 'act'>> & {
     /** The request: its network (truncated) and application. */
     readonly origin?: Origin
   }
@@ -117,9 +132,9 @@ type Fields = { readonly act: AuditAct } & Partial<Omit<AuditEntry, 'id' | 'atMs
  */
 export const auditEntry = (
   deps: Pick<Deps, 'clock' | 'random'>,
-  { origin, ...fields }: Fields,
+  { origin, id = randomId(deps.random), ...fields }: Fields,
 ): AuditEntry => ({
-  id: randomId(deps.random),
+  id,
   atMs: deps.clock(),
   outcome: 'done',
   actor: fields.outcome === 'refused' ? null : (fields.sub ?? null),

@@ -1,53 +1,55 @@
 import type { Holiday } from '../policies/password_age.ts'
-import type { HolidayDays } from './ports.ts'
+import { auditEntry } from './audit.ts'
+import { dayStart, weekday } from './days.ts'
+import type { Deps, HolidayDays } from './ports.ts'
 
-const DAY_MS = 24 * 3_600_000
+const FRIDAY = 5
 
-/** Days since 1970 of a date of the Gregorian calendar, years beginning in March. */
-const epochDay = (year: number, month: number, day: number): number => {
-  const y = month > 2 ? year : year - 1
-  const daysBefore = Math.floor((153 * (month > 2 ? month - 3 : month + 9) + 2) / 5)
-  return (
-    365 * y +
-    Math.floor(y / 4) -
-    Math.floor(y / 100) +
-    Math.floor(y / 400) +
-    daysBefore +
-    day -
-    719_469
-  )
-}
-
-/** How far a zone's clocks are ahead of UTC at that time (ms). */
-const aheadOf = (timeZone: string, atMs: number): number => {
-  const parts = new Intl.DateTimeFormat('en', {
-    timeZone,
-    calendar: 'gregory',
-    hourCycle: 'h23',
-    year: 'numeric',
-    month: 'numeric',
-    day: 'numeric',
-    hour: 'numeric',
-    minute: 'numeric',
-  }).formatToParts(atMs)
-  const of = (type: string): number => Number(parts.find((part) => part.type === type)?.value ?? 0)
-  const there =
-    epochDay(of('year'), of('month'), of('day')) * DAY_MS +
-    (of('hour') * 60 + of('minute')) * 60_000
-  return there - Math.floor(atMs / 60_000) * 60_000
-}
-
-/** The first moment (ms) of a day, `days` after an ISO date, where clocks show this zone. */
-const dayStart = (date: string, days: number, timeZone: string): number => {
-  const [year = 0, month = 0, day = 0] = date.split('-').map(Number)
-  const there = (epochDay(year, month, day) + days) * DAY_MS
-  const near = there - aheadOf(timeZone, there)
-  return there - aheadOf(timeZone, near)
+/**
+ * From the last day of a holiday to the first day of school after it: a school that is shut on a
+ * Friday is not open on Saturday.
+ */
+const daysUntilSchool = (last: string): number => {
+  const day = weekday(last)
+  return day >= FRIDAY ? 8 - day : 1
 }
 
 /** Times without school of a calendar's days, in the school's time zone. */
 export const holidaysIn = (days: readonly HolidayDays[], timeZone: string): Holiday[] =>
-  days.map(([first, last]) => ({
-    fromMs: dayStart(first, 0, timeZone),
-    toMs: dayStart(last, 1, timeZone),
-  }))
+  days.map(([first, last]) => {
+    const back = daysUntilSchool(last)
+    return {
+      fromMs: dayStart(first, 0, timeZone),
+      toMs: dayStart(last, back, timeZone),
+      firstDayEndMs: dayStart(last, back + 1, timeZone),
+    }
+  })
+
+/** Replaces the calendar of an establishment. */
+export const saveCalendar = (
+  deps: Deps,
+  establishment: string,
+  days: readonly HolidayDays[],
+  by: string,
+): Promise<void> =>
+  deps.store.transact(async (tables) => {
+    await tables.calendars.save({ establishment, atMs: deps.clock(), by, days })
+    const detail = {
+      establishment,
+      holidays: days.length,
+      first: days[0]?.[0] ?? null,
+      last: days.at(-1)?.[1] ?? null,
+    }
+    await tables.audit.append(auditEntry(deps, { act: 'calendar_saved', actor: by, detail }))
+  })
+
+/** False: that establishment has none. */
+export const removeCalendar = (deps: Deps, establishment: string, by: string): Promise<boolean> =>
+  deps.store.transact(async (tables) => {
+    const removed = await tables.calendars.remove(establishment)
+    if (removed) {
+      const detail = { establishment }
+      await tables.audit.append(auditEntry(deps, { act: 'calendar_removed', actor: by, detail }))
+    }
+    return removed
+  })

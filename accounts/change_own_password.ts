@@ -148,7 +148,7 @@ export const changeOwnPassword = async (
   if (current === null) {
     return refused('changed_meanwhile')
   }
-  const judged = judgeNewPassword(deps, account, policy, typed)
+  const judged = await judgeNewPassword(deps, account, policy, typed)
   if (!judged.ok) {
     return judged
   }

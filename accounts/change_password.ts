@@ -29,7 +29,7 @@ export const changePassword = async (
   if (current === null) {
     return refused('changed_meanwhile')
   }
-  const judged = judgeNewPassword(deps, account, policy, typed)
+  const judged = await judgeNewPassword(deps, account, policy, typed)
   if (!judged.ok) {
     return judged
   }

@@ -170,8 +170,8 @@ const changeOf = (prepared: PreparedLine, account: Account | null): Change => {
   const { person, setsPassword } = prepared
   const after = merge(person, account)
   const columns = account === null ? [] : changedColumns(account, after)
-  if (setsPassword && account !== null) {
-    columns.push(person.password?.origin === 'initial' ? 'password' : 'personal_password')
+  if (setsPassword && account !== null && person.password !== null) {
+    columns.push(person.password.column)
   }
   const known = columns.length === 0 ? 'unchanged' : 'changed'
   return {

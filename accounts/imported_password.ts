@@ -1,7 +1,7 @@
-import { judgePassword } from '../policies/password_rules.ts'
 import type { Policy } from '../policies/policy.ts'
 import type { PasswordRecord } from './account.ts'
-import type { PersonLine } from './person_row.ts'
+import { isDigitsOnly, judgeFor } from './judge_for.ts'
+import type { GivenPassword, PersonLine } from './person_row.ts'
 import type { Deps, HashLane } from './ports.ts'
 import { passwordOwner } from './sign_in.ts'
 
@@ -11,12 +11,20 @@ export interface ReadyPassword {
   readonly mark: string
 }
 
+/** Kept, and older than any rules of ours: weak, not judged yet, or to be changed anyway. */
+const OLDER_THAN_RULES = 0
+
 const LANE: HashLane = { known: true, key: 'import' }
 
 const initialMark = (deps: Deps, sub: string, value: string): string =>
   `initial:${deps.digest('import_mark', `${sub}:${value}`)}`
 
 const PERSONAL_MARK = 'personal:'
+const HASH_MARK = 'hash:'
+
+/** Of the text of a hash, which is salted and says by itself nothing quicker to guess than it is. */
+const hashMark = (deps: Deps, sub: string, text: string): string =>
+  `${HASH_MARK}${deps.digest('import_mark', `${sub}:hash:${text}`)}`
 
 /**
  * Whether the file gives what the last import gave. An initial password is remembered by a keyed
@@ -32,8 +40,11 @@ export const sameAsLast = async (
   if (mark === null || password === null) {
     return false
   }
-  if (password.origin === 'initial') {
+  if (password.column === 'password') {
     return mark === initialMark(deps, sub, password.value)
+  }
+  if (password.column === 'password_hash') {
+    return mark === hashMark(deps, sub, password.text)
   }
   if (!mark.startsWith(PERSONAL_MARK)) {
     return false
@@ -54,45 +65,56 @@ export const mayReplace = (
   if (current === null || current.origin === 'initial') {
     return true
   }
-  const fromDirectory = mark?.startsWith(PERSONAL_MARK) === true
+  const fromDirectory = [PERSONAL_MARK, HASH_MARK].some((kind) => mark?.startsWith(kind))
   return given === 'personal' && current.origin === 'personal' && fromDirectory
 }
 
+const record = (deps: Deps, fields: Pick<PasswordRecord, 'sealed' | 'origin'>): PasswordRecord => ({
+  ...fields,
+  setAt: deps.clock(),
+  rulesVersion: OLDER_THAN_RULES,
+  mustChange: false,
+  voidedAt: null,
+  batchId: null,
+})
+
+/** A hash of another system's: its password is judged once its owner types it. */
+const adoptPassword = async (
+  deps: Deps,
+  { hash, text }: Extract<GivenPassword, { column: 'password_hash' }>,
+  sub: string,
+): Promise<ReadyPassword> => {
+  const sealed = await deps.hasher.adopt(hash, passwordOwner(sub), LANE)
+  return { record: record(deps, { sealed, origin: 'personal' }), mark: hashMark(deps, sub, text) }
+}
+
+/** The password of a line as it is stored; null: the line has none. */
 export const hashPassword = async (
   deps: Deps,
-  person: PersonLine,
+  { identifier, said, password }: PersonLine,
   sub: string,
   policy: Policy,
 ): Promise<ReadyPassword | null> => {
-  if (person.password === null) {
+  if (password === null) {
     return null
   }
-  const { origin, value } = person.password
+  if (password.column === 'password_hash') {
+    return adoptPassword(deps, password, sub)
+  }
+  const { origin, value } = password
   const sealed = await deps.hasher.hash(value, passwordOwner(sub), LANE)
-  const { min_length, min_entropy_bits, rules_version } = policy.passwords
-  const verdict = judgePassword(
-    value,
-    { minLength: min_length, minEntropyBits: min_entropy_bits },
-    {
-      identifier: person.identifier,
-      givenName: person.said.givenName,
-      familyName: person.said.familyName,
-      birthDate: person.said.birthDate ?? undefined,
-      schoolName: deps.schoolName,
-    },
-  )
+  const fields = { sealed, origin }
+  if (password.column === 'password') {
+    return { record: record(deps, fields), mark: initialMark(deps, sub, value) }
+  }
+  const about = { identifier, ...said, birthDate: said.birthDate ?? null }
+  const verdict = await judgeFor(deps, about, policy, value)
   return {
     record: {
-      sealed,
-      origin,
-      setAt: deps.clock(),
-      // 0: kept, but older than any rules of ours.
-      rulesVersion: verdict.ok ? rules_version : 0,
-      // Digits alone are for passcodes: the two share one field.
-      mustChange: origin === 'personal' && /^\d+$/.test(value),
-      voidedAt: null,
-      batchId: null,
+      ...record(deps, fields),
+      rulesVersion: verdict.ok ? policy.passwords.rules_version : OLDER_THAN_RULES,
+      mustChange: isDigitsOnly(verdict),
     },
-    mark: origin === 'initial' ? initialMark(deps, sub, value) : `${PERSONAL_MARK}${sealed}`,
+    mark: `${PERSONAL_MARK}${sealed}`,
   }
 }

@@ -15,6 +15,13 @@ const LIMIT_OF_A_DAY = { most: 10, withinMs: 24 * 3_600_000 }
 /** Of one account and purpose: a mailbox is not flooded, nor a code guessed by asking for many. */
 const LIMITS: Parameters<MailedCodes['add']>[1] = [LIMIT_IN_A_ROW, LIMIT_OF_A_DAY]
 
+const LIMIT_OF_A_NETWORK = { most: 100, withinMs: 15 * 60_000 }
+/**
+ * Requests of people who have proved nothing, from one network: a school in which many forgot their
+ * password on the same Monday gets through, whoever asks for everybody on a list does not.
+ */
+const NETWORK_LIMITS: Parameters<MailedCodes['add']>[1] = [LIMIT_OF_A_NETWORK]
+
 /** `too_many`: wait a quarter of an hour; `too_many_today`: wait until tomorrow. */
 export type TooManyMails = 'too_many' | 'too_many_today'
 
@@ -23,6 +30,9 @@ export interface CodeFlow {
   readonly purpose: MailedCodePurpose
   readonly boundTo: string
 }
+
+/** Whose code it is, or a name that stands in for somebody. */
+type Addressee = Pick<Account, 'sub' | 'email' | 'verifiedEmail'>
 
 const codeHash = ({ digest }: Pick<Deps, 'digest'>, id: string, code: string): string =>
   digest('mailed_code', `${id}:${code}`)
@@ -36,14 +46,17 @@ const codeHash = ({ digest }: Pick<Deps, 'digest'>, id: string, code: string): s
 export const sendCode = async (
   deps: Pick<Deps, 'clock' | 'random' | 'letters' | 'mails' | 'digest'>,
   tables: Pick<Tables, 'mailedCodes' | 'outbox'>,
-  account: Account,
+  account: Addressee,
   {
+    id = randomId(deps.random),
     purpose,
     boundTo,
     to,
     template,
     locale,
   }: CodeFlow & {
+    /** Of the code, and never the same again; else a random one. */
+    readonly id?: string
     readonly to: string | null
     /** Null: the account's. */
     readonly locale: Locale | null
@@ -53,7 +66,6 @@ export const sendCode = async (
   { readonly ok: true; readonly id: string } | { readonly ok: false; reason: TooManyMails }
 > => {
   const { sub } = account
-  const id = randomId(deps.random)
   const code = String(deps.random.below(10 ** DIGITS)).padStart(DIGITS, '0')
   const atMs = deps.clock()
   const added = await tables.mailedCodes.add(
@@ -103,6 +115,32 @@ export const checkCode = async (
   }
   const [right, given] = [Buffer.from(kept), Buffer.from(codeHash(deps, id, typed))]
   return right.length === given.length && timingSafeEqual(right, given) && mailedCodes.end(id)
+}
+
+/**
+ * Counts one request from a network, whoever it is for. False: there were too many in a quarter of
+ * an hour (`LIMIT_OF_A_NETWORK`), and this one is not counted.
+ */
+export const countFromNetwork = (
+  deps: Pick<Deps, 'clock' | 'random' | 'digest'>,
+  { mailedCodes }: Pick<Tables, 'mailedCodes'>,
+  network: string,
+): Promise<boolean> => {
+  const id = randomId(deps.random)
+  const purpose = 'password_reset_network'
+  const atMs = deps.clock()
+  return mailedCodes.add(
+    {
+      id,
+      sub: deps.digest(purpose, network),
+      purpose,
+      boundTo: id,
+      codeHash: '', // There is none, and it is over at once.
+      atMs,
+      expiresAt: atMs,
+    },
+    NETWORK_LIMITS,
+  )
 }
 
 /** The code of this flow that can still be typed, and when it was sent (ms); null: none. */

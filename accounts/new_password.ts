@@ -1,11 +1,8 @@
-import {
-  judgePassword,
-  normalizePassword,
-  type PasswordRefusal,
-} from '../policies/password_rules.ts'
+import { normalizePassword, type PasswordRefusal } from '../policies/password_rules.ts'
 import type { Policy } from '../policies/policy.ts'
 import { type Account, isProtectedAlike, type PasswordRecord } from './account.ts'
 import { auditEntry } from './audit.ts'
+import { judgeFor } from './judge_for.ts'
 import { laneOfPerson } from './lane.ts'
 import { tell, whence } from './notices.ts'
 import type { Deps, Origin, Tables } from './ports.ts'
@@ -31,28 +28,18 @@ export const refused = (reason: 'mismatch' | 'same' | 'changed_meanwhile'): Refu
   refusals: [{ reason }],
 })
 
-/** Whether somebody may have this password, but for the one that it replaces. Costs nothing. */
-export const judgeNewPassword = (
+/** Whether somebody may have this password, but for the one that it replaces. Hashes nothing. */
+export const judgeNewPassword = async (
   deps: Pick<Deps, 'schoolName'>,
-  { identifier, givenName, familyName, birthDate }: Account,
-  { passwords }: Policy,
+  account: Account,
+  policy: Policy,
   typed: NewPassword,
-): { readonly ok: true; readonly password: string } | Refused => {
+): Promise<{ readonly ok: true; readonly password: string } | Refused> => {
   const password = normalizePassword(typed.password)
   if (password !== normalizePassword(typed.confirmation)) {
     return refused('mismatch')
   }
-  const verdict = judgePassword(
-    password,
-    { minLength: passwords.min_length, minEntropyBits: passwords.min_entropy_bits },
-    {
-      identifier,
-      givenName,
-      familyName,
-      ...(birthDate === null ? {} : { birthDate }),
-      schoolName: deps.schoolName,
-    },
-  )
+  const verdict = await judgeFor(deps, account, policy, password)
   return verdict.ok ? { ok: true, password } : verdict
 }
 

@@ -1,6 +1,6 @@
 import type { Account, Locale } from './account.ts'
 import { mailAddress } from './account.ts'
-import { randomId } from './audit.ts'
+import { idsInOrder, randomId } from './audit.ts'
 import type { Deps, Notice, NoticeCode, OutboxItem, Tables } from './ports.ts'
 
 /**
@@ -47,15 +47,17 @@ const PRIORITIES: Readonly<Record<Letter['template'] | 'logout', number>> = {
 
 const sealOwner = (id: string): string => `outbox:${id}`
 
-const add = async (
+/** Mails to many of one thing wait behind those that tell one person something. */
+const PRIORITY_OF_MANY = 2
+
+const itemOf = (
   deps: Pick<Deps, 'clock' | 'random' | 'letters'>,
-  { outbox }: Pick<Tables, 'outbox'>,
-  { kind, priority }: Pick<OutboxItem, 'kind'> & { readonly priority: number },
+  kind: OutboxItem['kind'],
   content: Letter | LogoutCall,
-): Promise<void> => {
-  const id = randomId(deps.random)
+  id = randomId(deps.random),
+): Omit<OutboxItem, 'attempts'> => {
   const sealed = deps.letters.seal(JSON.stringify(content), sealOwner(id), deps.random)
-  await outbox.add({ id, kind, sealed, createdAt: deps.clock() }, priority)
+  return { id, kind, sealed, createdAt: deps.clock() }
 }
 
 /**
@@ -64,20 +66,33 @@ const add = async (
  */
 export const queueLetter = async (
   deps: Pick<Deps, 'clock' | 'random' | 'letters' | 'mails'>,
-  tables: Pick<Tables, 'outbox'>,
-  account: Account,
+  { outbox }: Pick<Tables, 'outbox'>,
+  account: Pick<Account, 'email' | 'verifiedEmail'>,
   letter: Letter,
 ): Promise<void> => {
   if (deps.mails && (letter.to ?? mailAddress(account)) !== null) {
-    await add(deps, tables, { kind: 'mail', priority: PRIORITIES[letter.template] }, letter)
+    await outbox.add(itemOf(deps, 'mail', letter), PRIORITIES[letter.template])
+  }
+}
+
+/** As `queueLetter`, for many (at most 1,000), each with its address. */
+export const queueLetters = async (
+  deps: Pick<Deps, 'clock' | 'random' | 'letters' | 'mails'>,
+  { outbox }: Pick<Tables, 'outbox'>,
+  letters: readonly (Letter & { readonly to: string })[],
+): Promise<void> => {
+  if (deps.mails) {
+    const nextId = idsInOrder(deps.random)
+    const items = letters.map((letter) => itemOf(deps, 'mail', letter, nextId()))
+    await outbox.addAll(items, PRIORITY_OF_MANY)
   }
 }
 
 export const queueLogout = (
   deps: Pick<Deps, 'clock' | 'random' | 'letters'>,
-  tables: Pick<Tables, 'outbox'>,
+  { outbox }: Pick<Tables, 'outbox'>,
   call: LogoutCall,
-): Promise<void> => add(deps, tables, { kind: 'logout', priority: PRIORITIES.logout }, call)
+): Promise<void> => outbox.add(itemOf(deps, 'logout', call), PRIORITIES.logout)
 
 const contentOf = (deps: Pick<Deps, 'letters'>, { id, sealed }: OutboxItem): unknown =>
   JSON.parse(deps.letters.open(sealed, sealOwner(id)).toString('utf8'))

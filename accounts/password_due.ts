@@ -7,6 +7,17 @@ import type { Deps, Tables } from './ports.ts'
 
 type Needs = Pick<Deps, 'timeZone'> & { readonly store: Pick<Tables, 'calendars'> }
 
+/** When the establishments of somebody have no school, for lists: every calendar is read at once. */
+export type HolidaysOf = (account: Pick<Account, 'establishments'>) => readonly Holiday[]
+
+export const holidaysOfAll = async ({ timeZone, store }: Needs): Promise<HolidaysOf> => {
+  const calendars = await store.calendars.list()
+  const known = new Map(
+    calendars.map(({ establishment, days }) => [establishment, holidaysIn(days, timeZone)]),
+  )
+  return ({ establishments }) => establishments.flatMap((one) => known.get(one) ?? [])
+}
+
 /** When the establishments of somebody have no school. */
 export const holidaysOf = async (
   { timeZone, store }: Needs,

@@ -1,6 +1,7 @@
 import { normalizePassword, PASSWORD_LENGTH_MAX } from '../policies/password_rules.ts'
 import { isUserType, USER_TYPES, type UserType } from '../policies/user_type.ts'
 import type { Locale, Person } from './account.ts'
+import { type ForeignHash, parseForeignHash } from './foreign_hash.ts'
 
 /** Columns of a file of people, in the order in which they are documented. */
 export const PEOPLE_COLUMNS = [
@@ -17,6 +18,7 @@ export const PEOPLE_COLUMNS = [
   'locale',
   'password',
   'personal_password',
+  'password_hash',
 ] as const
 
 export type PeopleColumn = (typeof PEOPLE_COLUMNS)[number]
@@ -36,10 +38,16 @@ export interface PeopleRow {
 }
 
 /** A password that came with a line. `initial`: made by the directory, changed at first use. */
-export interface GivenPassword {
-  readonly origin: 'initial' | 'personal'
-  readonly value: string
-}
+export type GivenPassword =
+  | { readonly column: 'password'; readonly origin: 'initial'; readonly value: string }
+  | { readonly column: 'personal_password'; readonly origin: 'personal'; readonly value: string }
+  | {
+      readonly column: 'password_hash'
+      readonly origin: 'personal'
+      /** As written: by it a repeat is known again. */
+      readonly text: string
+      readonly hash: ForeignHash
+    }
 
 type Names = Pick<Person, 'givenName' | 'familyName'>
 
@@ -191,25 +199,49 @@ const OPTIONAL_COLUMNS: Partial<Record<PeopleColumn, Reader>> = {
 }
 
 /** Kept as written: a space may be part of it. Its value is in no message. */
-const password = ({ cells }: PeopleRow): GivenPassword | null => {
-  const initial = normalizePassword(cells.password ?? '')
-  const personal = normalizePassword(cells.personal_password ?? '')
-  if (initial !== '' && personal !== '') {
-    throw new Refusal('password and personal_password are both given: only one can hold')
-  }
-  const value = initial || personal
-  if (value === '') {
-    return null
-  }
-  const origin = initial === '' ? 'personal' : 'initial'
-  const column = origin === 'initial' ? 'password' : 'personal_password'
+const typable = (column: PeopleColumn, value: string): string => {
   if (Array.from(value).length > PASSWORD_LENGTH_MAX) {
     throw new Refusal(`${column} is longer than ${PASSWORD_LENGTH_MAX} characters`)
   }
   if (/\p{Cc}/u.test(value)) {
     throw new Refusal(`${column} has characters that cannot be typed`)
   }
-  return { origin, value }
+  return value
+}
+
+const passwordHash = (text: string): GivenPassword => {
+  const read = parseForeignHash(text)
+  if (!read.ok) {
+    throw new Refusal(`password_hash ${read.reason}`)
+  }
+  return { column: 'password_hash', origin: 'personal', text, hash: read.hash }
+}
+
+/** Columns of which a line may fill one, and what each gives. */
+const PASSWORD_COLUMNS = {
+  password: (value) => ({
+    column: 'password',
+    origin: 'initial',
+    value: typable('password', value),
+  }),
+  personal_password: (value) => ({
+    column: 'personal_password',
+    origin: 'personal',
+    value: typable('personal_password', value),
+  }),
+  password_hash: (value) => passwordHash(value.trim()),
+} as const satisfies Partial<Record<PeopleColumn, (value: string) => GivenPassword>>
+
+const password = ({ cells }: PeopleRow): GivenPassword | null => {
+  const columns = Object.keys(PASSWORD_COLUMNS) as (keyof typeof PASSWORD_COLUMNS)[]
+  const [given, other] = columns.filter((column) => (cells[column] ?? '') !== '')
+  if (given === undefined) {
+    return null
+  }
+  if (other !== undefined) {
+    throw new Refusal(`${given} and ${other} are both given: only one can hold`)
+  }
+  return PASSWORD_COLUMNS[given](normalizePassword(cells[given] ?? ''))
 }
 
 const readCells = (row: PeopleRow): PersonLine => {

@@ -1,4 +1,6 @@
+import type { PasswordRecord } from './account.ts'
 import { AppError } from './errors.ts'
+import { isDigitsOnly, judgeFor } from './judge_for.ts'
 import type { Deps, HashLane, Tables } from './ports.ts'
 
 /** `stale`: the sealed hash that `secret` was just checked against; `owner`: what it is bound to. */
@@ -9,8 +11,8 @@ interface Proved {
 }
 
 /**
- * Hashes a secret anew whose hash has older parameters or an older pepper (OWASP password
- * storage: rehash after login). It changes nothing else of what is stored. Where the hashing
+ * Hashes a secret anew whose hash has older parameters, an older pepper, or another system's form
+ * (OWASP password storage: rehash after login). It changes nothing else of what is stored. Where the hashing
  * queue is full the old hash serves until the next time.
  */
 const renew = async (
@@ -31,18 +33,36 @@ const renew = async (
   }
 }
 
-export const renewPassword = (
+type Verdict = Partial<Pick<PasswordRecord, 'rulesVersion' | 'mustChange'>>
+
+/** One that came without rules is judged now that it is known; it stays whatever is found. */
+const judgeUnjudged = async (deps: Deps, sub: string, secret: string): Promise<Verdict> => {
+  const account = await deps.store.accounts.bySub(sub)
+  if (account?.password?.origin !== 'personal' || account.password.rulesVersion > 0) {
+    return {}
+  }
+  const policy = (await deps.store.policies.current())[account.userType]
+  const verdict = await judgeFor(deps, account, policy, secret)
+  return {
+    ...(verdict.ok ? { rulesVersion: policy.passwords.rules_version } : {}),
+    ...(isDigitsOnly(verdict) ? { mustChange: true } : {}),
+  }
+}
+
+export const renewPassword = async (
   deps: Deps,
   sub: string,
   lane: HashLane,
   proved: Proved,
-): Promise<void> =>
-  renew(deps, lane, proved, async ({ accounts }, sealed, stale) => {
+): Promise<void> => {
+  const verdict = await judgeUnjudged(deps, sub, proved.secret)
+  await renew(deps, lane, proved, async ({ accounts }, sealed, stale) => {
     const password = (await accounts.bySub(sub))?.password ?? null
     if (password?.sealed === stale) {
-      await accounts.setPassword(sub, { ...password, sealed })
+      await accounts.setPassword(sub, { ...password, sealed, ...verdict })
     }
   })
+}
 
 /** A PIN that was blocked meanwhile stays so. */
 export const renewPin = (deps: Deps, sub: string, lane: HashLane, proved: Proved): Promise<void> =>

@@ -1,4 +1,10 @@
-import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto'
+import {
+  createCipheriv,
+  createDecipheriv,
+  createSecretKey,
+  hkdfSync,
+  type KeyObject,
+} from 'node:crypto'
 import { AppError } from './errors.ts'
 import type { Random } from './ports.ts'
 
@@ -71,20 +77,22 @@ export function createSealer(masters: VersionedKeys, purpose: string): Sealer {
   }
 }
 
-function cipherKey(id: string, master: Uint8Array, purpose: string): Buffer {
+/** A key object is prepared once; bytes would be at each use. */
+function cipherKey(id: string, master: Uint8Array, purpose: string): KeyObject {
   if (!KEY_ID.test(id)) throw new RangeError('a key id is 1 to 32 letters, digits, "-" or "_"')
   if (master.byteLength < MASTER_KEY_BYTES_MIN) {
     throw new RangeError(`the key "${id}" has fewer than ${MASTER_KEY_BYTES_MIN} bytes`)
   }
   // RFC 5869 §3.2: `info` binds the derived key to its use; §3.1: a uniform key needs no salt.
-  return Buffer.from(hkdfSync('sha256', master, '', `vestibule seal ${purpose}`, CIPHER_KEY_BYTES))
+  const info = `vestibule seal ${purpose}`
+  return createSecretKey(new Uint8Array(hkdfSync('sha256', master, '', info, CIPHER_KEY_BYTES)))
 }
 
 /** Header and owner in one unambiguous text: the header has exactly one dot, and no line break. */
 const boundTo = (header: string, associated: string): Buffer =>
   Buffer.from(`${header}\n${associated}`)
 
-function decipher(key: Buffer, body: Buffer, aad: Buffer, purpose: string): Buffer {
+function decipher(key: KeyObject, body: Buffer, aad: Buffer, purpose: string): Buffer {
   try {
     const nonce = body.subarray(0, NONCE_BYTES)
     const cipher = createDecipheriv(CIPHER, key, nonce, { authTagLength: TAG_BYTES })

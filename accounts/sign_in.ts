@@ -1,10 +1,10 @@
 import { truncateNetwork } from '../policies/network.ts'
 import { newKeyCounts } from '../policies/next_step.ts'
 import { isLapsed } from '../policies/password_age.ts'
-import { normalizePassword } from '../policies/password_rules.ts'
 import type { Policy } from '../policies/policy.ts'
 import { type Account, identifierKey } from './account.ts'
 import { auditEntry } from './audit.ts'
+import { meantPassword, useCard } from './card_use.ts'
 import { codeTyped, type Routed, routeOf } from './code_match.ts'
 import { followBrowser } from './devices.ts'
 import { type Judged, judgeTry, settleKeys, type Try } from './judge_try.ts'
@@ -92,7 +92,7 @@ const againstPassword = (
 ) => {
   const serves = account !== null && passwordObstacle(account, policy, nowMs) === null
   return {
-    secret: normalizePassword(secret),
+    secret: meantPassword(account, secret),
     sealed: serves ? (account.password?.sealed ?? null) : null,
     owner: passwordOwner(account?.sub ?? ''),
   }
@@ -165,7 +165,7 @@ const check = async (
       await refuse(deps, tables, tried, judged, origin, presented)
       return { ok: false }
     }
-    return accept(deps, tables, { account, tried, judged, password }, origin)
+    return accept(deps, tables, { account, tried, judged, password }, origin, presented)
   })
   if (result.ok && result.by === 'passcode') {
     await renewKeyPin(deps, judged, place)
@@ -208,6 +208,7 @@ const accept = async (
   tables: Tables,
   { account, tried, judged, password }: Accepted,
   origin: Origin,
+  presented: Presented,
 ): Promise<SignInResult> => {
   const nowMs = deps.clock()
   const { sub } = account
@@ -219,6 +220,11 @@ const accept = async (
     const detail = { key: match.key.serial, asks_password: password }
     await tables.audit.append(auditEntry(deps, { act: 'first_use_begun', sub, origin, detail }))
     return { ok: true, by: 'first_use', account, key: match.key, asksPassword: password }
+  }
+  if (match === null && !(await useCard(tables, account, nowMs))) {
+    const late = { ...judged, why: 'password_replaced' }
+    await refuse(deps, tables, tried, late, origin, presented)
+    return { ok: false }
   }
   const { cookie, browserId } = await followBrowser(deps, tables, account, origin, nowMs)
   const by = match === null ? 'password' : 'passcode'

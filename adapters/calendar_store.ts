@@ -12,6 +12,9 @@ const calendarOf = (row: Schema['calendars']): SchoolCalendar => ({
 /** Holidays in SQL. */
 export const createCalendarStore = ({ db }: Sql): CalendarStore => ({
   async find(establishments) {
+    if (establishments.length === 0) {
+      return []
+    }
     const rows = await db
       .selectFrom('calendars')
       .selectAll()

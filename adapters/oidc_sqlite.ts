@@ -10,6 +10,8 @@ export interface OpStore extends OpSessions {
   readonly Adapter: (model: string) => Adapter
   /** True for the first to show this `jti` of `iss`, until `expSeconds`. In place of `ReplayDetection.unique`. */
   replayUnique(iss: string, jti: string, expSeconds: number): Promise<boolean>
+  /** Those of these accounts that have a session, grant, code or token. */
+  holders(accountIds: readonly string[]): Promise<string[]>
   /** Removes these grants, and the codes and tokens issued under them. */
   destroyGrants(grantIds: readonly string[]): Promise<void>
   /** Removes codes, tokens and grants of an account. Returns how many. */
@@ -50,6 +52,11 @@ const UNIQUE = `INSERT INTO op_artifacts (model, id, payload, expires_at) VALUES
 
 const DESTROY_GRANT = `DELETE FROM op_artifacts
   WHERE grant_id = ? OR (model = 'Grant' AND id = ?)`
+
+const HOLDERS = `SELECT account_id FROM op_sessions
+    WHERE account_id IN (SELECT value FROM json_each(?1))
+  UNION SELECT account_id FROM op_artifacts
+    WHERE account_id IN (SELECT value FROM json_each(?1))`
 
 const text = (value: unknown): string | null => (typeof value === 'string' ? value : null)
 
@@ -135,6 +142,11 @@ export const createOpStore = (
         const end = expSeconds * 1000 + KEPT_AFTER_END_MS
         const { changes } = direct.prepare(UNIQUE).run('ReplayDetection', id, end, clock())
         return changes === 1
+      }),
+    holders: (accountIds) =>
+      sqlite.read(({ prepare }) => {
+        const rows = prepare(HOLDERS).all(JSON.stringify(accountIds))
+        return rows.map(({ account_id: accountId }) => String(accountId))
       }),
     destroyGrants: (grantIds) =>
       sqlite.write(({ prepare }) => {

@@ -137,7 +137,10 @@ const giveNew = async (
     .execute()
 }
 
-/** Those who have the password of the batch still get back what they had. */
+/**
+ * Those who have the password of the batch still get back what they had; but what was voided since,
+ * since theft was suspected, stays void.
+ */
 const giveBack = async (db: Db, id: string, subs: readonly string[]): Promise<Replaced[]> => {
   const rows = await db
     .updateTable('accounts')
@@ -153,6 +156,7 @@ const giveBack = async (db: Db, id: string, subs: readonly string[]): Promise<Re
     }))
     .whereRef('entry.sub', '=', 'accounts.sub')
     .whereRef('entry.sealed', '=', 'accounts.password_sealed')
+    .where('accounts.password_voided_at', 'is', null)
     .where('entry.batch_id', '=', id)
     .where('accounts.sub', 'in', subs)
     .returning(PASSWORD_COLUMNS.map((column) => `accounts.${column}` as const))
@@ -181,15 +185,36 @@ const passOn = async (db: Db, id: string, subs: readonly string[]): Promise<void
     .execute()
 }
 
+/** Entries of a batch, whatever became of them. */
+const countEntries = async (db: Db, id: string): Promise<number> => {
+  const { count } = await db
+    .selectFrom('password_batch_entries')
+    .select(({ fn }) => fn.countAll<number>().as('count'))
+    .where('batch_id', '=', id)
+    .executeTakeFirstOrThrow()
+  return Number(count)
+}
+
 const ENTRIES_AT_ONCE = 500
 
-/** Deletes the entries of a batch, some at a time, so that nobody waits. Returns how many. */
-const forget = async ({ db, atomically }: Sql, id: string): Promise<number> => {
+/**
+ * Deletes the entries of a batch, some at a time, so that nobody waits; none of one that is being
+ * taken back since it was looked at. Returns how many.
+ */
+const forget = async ({ atomically }: Sql, id: string): Promise<number> => {
   for (let all = 0; ; ) {
     const { numDeletedRows } = await atomically((tx) =>
       tx
         .deleteFrom('password_batch_entries')
         .where('batch_id', '=', id)
+        .where(({ exists, selectFrom }) =>
+          exists(
+            selectFrom('password_batches')
+              .select('id')
+              .where('id', '=', id)
+              .where('state', 'in', ['in_force', 'taken_back']),
+          ),
+        )
         .where(
           'sub',
           'in',
@@ -203,14 +228,54 @@ const forget = async ({ db, atomically }: Sql, id: string): Promise<number> => {
     )
     all += Number(numDeletedRows)
     if (numDeletedRows < BigInt(ENTRIES_AT_ONCE)) {
-      await db
-        .deleteFrom('password_batches')
-        .where('id', '=', id)
-        .where('state', '=', 'prepared')
-        .execute()
       return all
     }
   }
+}
+
+/** One that was never completed can be no more, from here on; then all of it goes. */
+const drop = async (sql: Sql, id: string, nowMs: number): Promise<number> => {
+  if (!(await move(sql.db, id, 'prepared', 'taken_back', nowMs))) {
+    return 0
+  }
+  const all = await forget(sql, id)
+  await sql.db.deleteFrom('password_batches').where('id', '=', id).execute()
+  return all
+}
+
+/** Batches that were prepared before then, and never completed. */
+const neverCompleted = async (db: Db, preparedMs: number): Promise<string[]> => {
+  const rows = await db
+    .selectFrom('password_batches')
+    .select('id')
+    .where('state', '=', 'prepared')
+    .where('state_at', '<', preparedMs)
+    .execute()
+  return rows.map(({ id }) => id)
+}
+
+/** Batches that nobody can take back any more, and of which something is kept still. */
+const past = async (db: Db, oldMs: number): Promise<string[]> => {
+  const rows = await db
+    .selectFrom('password_batches')
+    .select('id')
+    .where('state', 'in', ['in_force', 'taken_back'])
+    .where(({ or, eb }) =>
+      or([
+        eb('first_used_at', 'is not', null),
+        eb('state', '=', 'taken_back'),
+        eb('state_at', '<', oldMs),
+      ]),
+    )
+    .where(({ exists, selectFrom }) =>
+      exists(
+        selectFrom('password_batch_entries')
+          .select('password_batch_entries.sub')
+          .whereRef('password_batch_entries.batch_id', '=', 'password_batches.id'),
+      ),
+    )
+    .execute()
+  return rows.map(({ id }) => id)
 }
 
 /** Generations of temporary passwords, in SQL. */
@@ -232,12 +297,16 @@ export const createPasswordBatches = (sql: Sql): PasswordBatches => {
           sealed,
           state: 'prepared' as const,
         }))
-        await tx.insertInto('password_batch_entries').values(rows).execute()
-        await tx
+        const { numUpdatedRows } = await tx
           .updateTable('password_batches')
           .set(({ eb }) => ({ size: eb('size', '+', rows.length) }))
           .where('id', '=', id)
-          .execute()
+          .where('state', '=', 'prepared')
+          .executeTakeFirst()
+        if (numUpdatedRows !== 1n) {
+          throw new Error(`the batch ${id} is not being prepared: it may have taken too long`)
+        }
+        await tx.insertInto('password_batch_entries').values(rows).execute()
       }),
     enter: (id, nowMs) => move(db, id, 'prepared', 'entering', nowMs),
     enterNext: (id, nowMs, limit) =>
@@ -281,7 +350,7 @@ export const createPasswordBatches = (sql: Sql): PasswordBatches => {
         if (batch.state !== 'in_force') {
           return 'not_in_force'
         }
-        if ((await nextSubs(tx, id, 'in_force', 1)).length === 0) {
+        if ((await countEntries(tx, id)) < batch.size) {
           return 'forgotten'
         }
         await move(tx, id, 'in_force', 'leaving', nowMs)
@@ -323,30 +392,11 @@ export const createPasswordBatches = (sql: Sql): PasswordBatches => {
       return rows.map(batchOf)
     },
     async purge({ preparedMs, oldMs }) {
-      const rows = await db
-        .selectFrom('password_batches')
-        .select('id')
-        .where(({ or, and, eb, exists, selectFrom }) =>
-          or([
-            and([eb('state', '=', 'prepared'), eb('state_at', '<', preparedMs)]),
-            and([
-              eb('state', 'in', ['in_force', 'taken_back']),
-              or([
-                eb('first_used_at', 'is not', null),
-                eb('state', '=', 'taken_back'),
-                eb('state_at', '<', oldMs),
-              ]),
-              exists(
-                selectFrom('password_batch_entries')
-                  .select('password_batch_entries.sub')
-                  .whereRef('password_batch_entries.batch_id', '=', 'password_batches.id'),
-              ),
-            ]),
-          ]),
-        )
-        .execute()
       let all = 0
-      for (const { id } of rows) {
+      for (const id of await neverCompleted(db, preparedMs)) {
+        all += await drop(sql, id, preparedMs)
+      }
+      for (const id of await past(db, oldMs)) {
         all += await forget(sql, id)
       }
       return all

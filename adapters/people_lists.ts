@@ -9,11 +9,12 @@ type Db = Kysely<Schema>
 type Accounts = ExpressionBuilder<Schema, 'accounts'>
 
 const isIn = (eb: Accounts, establishment: string) =>
-  eb.exists(
+  eb(
+    'accounts.sub',
+    'in',
     eb
       .selectFrom('account_establishments as one')
       .select('one.sub')
-      .whereRef('one.sub', '=', 'accounts.sub')
       .where('one.establishment', '=', establishment),
   )
 

@@ -1,14 +1,18 @@
 /**
  * `npm run bench`: the CPU time that the gateway spends on one sign-in and on one pass of single
  * sign-on, beside that of a bare argon2id. What the kernel counts of the gateway's own process, so
- * that whoever measures does not count. With `--mail` what mail costs instead, see `mail.ts`.
+ * that whoever measures does not count. Instead, with `--mail` what mail costs, see `mail.ts`; with
+ * `--temporary` what temporary passwords for 100,000 people cost, see `temporary.ts`; with `--cards`
+ * what printing them costs, see `cards.ts`.
  */
 import { Agent } from 'node:http'
 import { parseArgs } from 'node:util'
 import { hash } from 'argon2'
+import { measureCards } from './cards.ts'
 import { measureMail } from './mail.ts'
 import { CALLBACK, CLIENT_ID, CLIENT_SECRET, openPremises, type Premises } from './premises.ts'
 import { cpuMs, markdownTable } from './report.ts'
+import { measureTemporary } from './temporary.ts'
 import { type Answer, createVisitor, isArrived, type Visitor, verifier } from './visitor.ts'
 
 const PASSWORD = 'Tilleul-Papier-27'
@@ -157,7 +161,9 @@ const measureCost = async (json: boolean): Promise<string> => {
     return json
       ? JSON.stringify({ argon2Ms, costs })
       : `# CPU time of the gateway, tokens included\n\n${table}\n\n` +
-          '`npm run bench -- --mail`: pages that queue a mail, by the state of the mail server.'
+          '`npm run bench -- --mail`: pages that queue a mail, by the state of the mail server.\n' +
+          '`npm run bench -- --temporary`: temporary passwords for 100,000 people.\n' +
+          '`npm run bench -- --cards`: cards for them on paper.'
   } finally {
     await premises.close()
   }
@@ -167,7 +173,16 @@ const { values } = parseArgs({
   options: {
     json: { type: 'boolean', default: false },
     mail: { type: 'boolean', default: false },
+    temporary: { type: 'boolean', default: false },
+    cards: { type: 'boolean', default: false },
   },
 })
-const report = await (values.mail ? measureMail(values.json) : measureCost(values.json))
+
+const measureAsked = async (): Promise<string> => {
+  if (values.mail) return measureMail(values.json)
+  if (values.cards) return measureCards(values.json)
+  return values.temporary ? measureTemporary(values.json) : measureCost(values.json)
+}
+
+const report = await measureAsked()
 process.stdout.write(`${report}\n`)

@@ -1,11 +1,18 @@
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util'
+import type { Locale } from '../accounts/account.ts'
 import type { Deps } from '../accounts/ports.ts'
+import type { EndEverythingOf } from '../accounts/replace_passwords.ts'
 import type { Output } from './output.ts'
 
 /** The gateway's parts that a command works with, on the same file as a running gateway. */
 export interface Core {
   readonly deps: Deps
   endEverything(sub: string): Promise<void>
+  /** As `endEverything`, for many. */
+  readonly endEverythingOf: EndEverythingOf
+  /** Where people sign in. */
+  readonly issuer: string
+  readonly defaultLocale: Locale
   close(): Promise<void>
 }
 

@@ -19,7 +19,7 @@ import {
   UsageError,
   type Values,
 } from './command.ts'
-import { table, time } from './output.ts'
+import { moment, table } from './output.ts'
 import { findPerson, namesPerson, WHO_OPTIONS } from './person.ts'
 
 /** A key that a command line named. */
@@ -52,9 +52,6 @@ export const findKey = async (context: Context): Promise<NamedKey | null> => {
 /** The identifier of a key's holder. */
 export const holderOf = async ({ deps }: Core, sub: string | null): Promise<string | null> =>
   sub === null ? null : ((await deps.store.accounts.bySub(sub))?.identifier ?? null)
-
-/** A time for machines. */
-const moment = (ms: number | null): string | null => (ms === null ? null : time(ms))
 
 /** What a list says of a key, for machines. Its seed is in no answer. */
 export const keyFacts = (key: OtpKey, holder: string | null) => ({

@@ -3,6 +3,7 @@ import { AppError } from '../accounts/errors.ts'
 import { didYouMean } from '../provider/setting_words.ts'
 import { loadSettings, processEnvironment } from '../provider/settings.ts'
 import { auditList } from './audit.ts'
+import { calendarImport, calendarRemove, calendarShow } from './calendar.ts'
 import { type Command, type Core, EXIT, type Exit, readArguments, UsageError } from './command.ts'
 import { type CommandRun, recordRun } from './command_run.ts'
 import { keysList, keysShow } from './keys.ts'
@@ -18,6 +19,13 @@ import {
 } from './keys_desk.ts'
 import { keysImport } from './keys_import.ts'
 import { createOutput, type Output, printable, table } from './output.ts'
+import {
+  passwordsBatches,
+  passwordsCards,
+  passwordsTakeBack,
+  passwordsTemporary,
+} from './passwords.ts'
+import { passwordsForceChange, passwordsState } from './passwords_state.ts'
 import {
   peopleDevices,
   peopleDisable,
@@ -39,6 +47,15 @@ const COMMANDS: readonly Command[] = [
   peopleVoidPassword,
   peopleDisable,
   peopleEnable,
+  passwordsState,
+  passwordsTemporary,
+  passwordsCards,
+  passwordsBatches,
+  passwordsTakeBack,
+  passwordsForceChange,
+  calendarImport,
+  calendarShow,
+  calendarRemove,
   keysImport,
   keysList,
   keysShow,
@@ -117,7 +134,8 @@ const openOurCore = async (out: Output): Promise<Core> => {
   }
   // Loaded here only: help and checks of files need neither keys nor the database.
   const { openCore } = await import('../provider/wire.ts')
-  return openCore(loaded.settings)
+  const { issuer, default_locale: defaultLocale } = loaded.settings
+  return { ...(await openCore(loaded.settings)), issuer, defaultLocale }
 }
 
 const runCommand = async (command: Command, args: readonly string[]): Promise<Exit> => {

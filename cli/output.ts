@@ -96,6 +96,9 @@ export const table = (cells: readonly (readonly string[])[]): string[] => {
   )
 }
 
+/** A time for machines; null: there is none. */
+export const moment = (ms: number | null): string | null => (ms === null ? null : time(ms))
+
 /** UTC, to the second. */
 export const time = (ms: number | null): string =>
   ms === null ? '-' : `${new Date(ms).toISOString().slice(0, 19)}Z`

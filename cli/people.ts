@@ -1,4 +1,4 @@
-import { type Account, fullName, pinState } from '../accounts/account.ts'
+import { fullName, pinState } from '../accounts/account.ts'
 import {
   type AdministerResult,
   disable,
@@ -6,11 +6,9 @@ import {
   resetPin,
   unblockPin,
 } from '../accounts/administer.ts'
-import { passwordDue } from '../accounts/password_due.ts'
-import type { Deps } from '../accounts/ports.ts'
+import { type PasswordStateWord, passwordStanding } from '../accounts/password_states.ts'
 import { secureAccount } from '../accounts/secure_account.ts'
-import { isLapsed } from '../policies/password_age.ts'
-import { effectiveProtection, type Policy } from '../policies/policy.ts'
+import { effectiveProtection } from '../policies/policy.ts'
 import { type Command, type Context, EXIT, type Exit } from './command.ts'
 import { table, time } from './output.ts'
 import { findPerson, type Person, WHO, WHO_OPTIONS } from './person.ts'
@@ -23,23 +21,21 @@ const about =
     return person === null ? EXIT.refused : act(context, person)
   }
 
-const passwordWord = async (deps: Deps, account: Account, policy: Policy): Promise<string> => {
-  const nowMs = deps.clock()
-  const { password } = account
-  if (password !== null && password.voidedAt !== null) {
-    return 'void'
-  }
-  if (password !== null && isLapsed(password, policy, nowMs)) {
-    return 'lapsed'
-  }
-  const state = await passwordDue(deps, account, policy, nowMs)
-  return state === 'temporary' && password !== null ? password.origin : state
-}
+/** States in which a new password is asked for at the next connection. */
+const CHANGED_NEXT: ReadonlySet<PasswordStateWord> = new Set([
+  'initial',
+  'temporary',
+  'must_change',
+  'expired',
+])
+
+const mustChange = (state: PasswordStateWord): boolean => CHANGED_NEXT.has(state)
 
 const describe = async ({ account, core }: Person) => {
   const { deps } = core
   const policy = (await deps.store.policies.current())[account.userType]
   const devices = await deps.store.devices.list(account.sub)
+  const password = await passwordStanding(deps, account, policy)
   return {
     identifier: account.identifier,
     name: fullName(account),
@@ -48,7 +44,10 @@ const describe = async ({ account, core }: Person) => {
     user_type: account.userType,
     establishments: account.establishments,
     classes: account.classes,
-    password: await passwordWord(deps, account, policy),
+    password: password.state,
+    password_since: password.since === null ? null : time(password.since),
+    password_set: account.password === null ? null : time(account.password.setAt),
+    must_change: mustChange(password.state),
     protection: effectiveProtection(policy, account.protection, account.pin !== null),
     pin: pinState(account.pin),
     devices: devices.length,
@@ -57,13 +56,16 @@ const describe = async ({ account, core }: Person) => {
   }
 }
 
+const wordsOf = (value: string | number | boolean | readonly string[]): string =>
+  typeof value === 'boolean' ? (value && 'yes') || 'no' : String(value).replaceAll(',', ', ') || '-'
+
 const WORDS_OF_NULL: Record<string, string> = { protection: 'not yet chosen', disabled: 'no' }
 
 const show = about(async ({ out }, person) => {
   const described = await describe(person)
   const rows = Object.entries(described).map(([key, value]) => [
     key.replaceAll('_', ' '),
-    value === null ? (WORDS_OF_NULL[key] ?? '-') : String(value).replaceAll(',', ', ') || '-',
+    value === null ? (WORDS_OF_NULL[key] ?? '-') : wordsOf(value),
   ])
   table(rows).forEach(out.line)
   out.data(described)

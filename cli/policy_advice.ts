@@ -24,12 +24,20 @@ export const POLICY_COMMENTS: Readonly<Record<string, string>> = {
     '12 or more; NIST advises 15 where a password may stand alone. Less needs risk_accepted.',
   'passwords.min_entropy_bits':
     'Length x log2 of the alphabet used. CNIL: 50 where tries are limited. Less needs risk_accepted.',
+  'passwords.min_strength':
+    '2 to 4: how hard to guess by dictionaries, names, dates and keyboards. Less than 3 needs risk_accepted. Common passwords are refused at any.',
+  'passwords.required_classes':
+    'Each at least once: lowercase, uppercase, digit, sign. NIST advises to ask for none.',
   'passwords.risk_accepted': 'Why shorter passwords are accepted, in writing.',
   'passwords.rules_version': 'Raise it with the rules: older passwords can then be found.',
   'passwords.force_change_at_expiration':
     'Expiry after max_lifetime_days. NIST, ANSSI and OWASP advise against it.',
+  'passwords.max_lifetime_days':
+    '90 to 3650, where they expire. An end in the holidays waits for the first day of school.',
   'passwords.temporary_lifetime_days':
     'Initial and temporary passwords nobody used end after this.',
+  'passwords.self_service_reset':
+    'A person who forgot it may replace it with a code mailed to an address they have confirmed. Needs smtp_url.',
   otp: 'OTP passcode: off, allowed, required. required: whoever has no key cannot sign in.',
   otp_keys: 'OTP keys, and authenticator apps.',
   'otp_keys.first_use':
@@ -85,6 +93,10 @@ const ADVICE: readonly Advice[] = [
   {
     applies: ({ passwords }) => passwords.risk_accepted !== undefined,
     text: 'passwords.risk_accepted: passwords below the recommendations are accepted',
+  },
+  {
+    applies: ({ passwords }) => passwords.required_classes.length > 0,
+    text: 'passwords.required_classes: NIST advises against asking for kinds of signs',
   },
   {
     applies: ({ passwords }) => passwords.force_change_at_expiration,

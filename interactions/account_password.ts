@@ -11,8 +11,9 @@ import {
   sendAccountPage,
   type Visit,
 } from './account_page.ts'
-import { newPasswordError } from './change_password.ts'
 import { type Fields, missingFields } from './form.ts'
+import { JUDGE_FORM } from './judge_password.ts'
+import { newPasswordError, readNewPassword } from './new_password.ts'
 import { passwordRules } from './password_rules.ts'
 
 type Refusal = Extract<ChangeOwnPasswordResult, { ok: false }>['refusals'][number]
@@ -26,18 +27,16 @@ const change = async (visit: Visit, fields: Fields): Promise<Outcome> => {
   const { site, account, policy, sessionUid, origin } = visit
   const { sub } = account
   const current = passcodeStandsIn(visit.situation) ? null : fields.text('current_password')
-  const password = fields.text('new_password')
-  const confirmation = fields.text('confirm_password')
+  const { typed, absent: absentOfNew } = readNewPassword(fields)
   const [endSessions, forgetDevices] = ['end_sessions', 'forget_devices'].map(fields.ticked)
   const ticks = {
     ...(endSessions ? { end_sessions: 'yes' } : {}),
     ...(forgetDevices ? { forget_devices: 'yes' } : {}),
   }
-  const absent = missingFields({
-    ...(current === null ? {} : { current_password: current }),
-    new_password: password,
-    confirm_password: confirmation,
-  })
+  const absent = [
+    ...(current === null ? [] : missingFields({ current_password: current })),
+    ...absentOfNew,
+  ]
   if (absent.length > 0) {
     return refuse(absent, ticks)
   }
@@ -45,7 +44,7 @@ const change = async (visit: Visit, fields: Fields): Promise<Outcome> => {
     site.deps,
     account,
     policy,
-    { current, password, confirmation },
+    { current, ...typed },
     {
       endOthers: endSessions ? () => site.endOtherSessions(sub, sessionUid) : null,
       forgetOthers: forgetDevices === true,
@@ -72,7 +71,7 @@ export const passwordPage: AccountPage = {
       hasPassword: account.password !== null,
       stoodIn: asksPasscode(situation),
       identifier: account.identifier,
-      rules: passwordRules(policy, buttonOf(visit, visit.page, 'judge')),
+      rules: passwordRules(policy, buttonOf(visit, visit.page, JUDGE_FORM)),
       endSessions: typed['end_sessions'] !== undefined,
       forgetDevices: typed['forget_devices'] !== undefined,
     })

@@ -134,15 +134,19 @@ export const proveFirst = async (
   await sendToProve(ctx, site, page, await visitorOf(ctx, site), nonce)
 }
 
-/** Whoever may look at their account now; null: sent to sign in, or to what is due, and back. */
+/** Whoever may look at their account now; null: nobody, or something is due first. */
+export const presentPerson = async (ctx: Context, site: Site): Promise<SignedInPerson | null> => {
+  const visitor = await visitorOf(ctx, site)
+  return visitor?.ready === true ? visitor : null
+}
+
+/** As `presentPerson`; null: sent to sign in, or to what is due, and back. */
 export const signedInPerson = async (
   ctx: Context,
   site: Site,
   page: AccountPageName,
-): Promise<SignedInPerson | null> => {
-  const visitor = await visitorOf(ctx, site)
-  return visitor?.ready === true ? visitor : sendToProve(ctx, site, page, null)
-}
+): Promise<SignedInPerson | null> =>
+  (await presentPerson(ctx, site)) ?? sendToProve(ctx, site, page, null)
 
 /** Which form that was sent before the proof is to be confirmed now, in the address of its page. */
 export const RESUME = 'resume'

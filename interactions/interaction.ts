@@ -1,6 +1,7 @@
 import type { Context } from 'koa'
 import { AppError } from '../accounts/errors.ts'
 import type { NextStep } from '../policies/next_step.ts'
+import type { FormError } from '../views/pages.ts'
 import { changePasswordPage } from './change_password.ts'
 import { assertOurForm } from './csrf.ts'
 import { refusedPage, unmetPage } from './dead_ends.ts'
@@ -12,7 +13,7 @@ import { rememberLocale } from './locale.ts'
 import { loginPage } from './login.ts'
 import { otpPage } from './otp.ts'
 import { seeOther } from './page.ts'
-import { passwordResetPages, passwordResetStage } from './password_reset.ts'
+import { passwordResetPages, passwordResetStage, whyResetIsOver } from './password_reset.ts'
 import { pinPage } from './pin.ts'
 import { pinResetPages, pinResetStage } from './pin_reset.ts'
 import type { Site } from './site.ts'
@@ -59,14 +60,17 @@ interface Opened {
   readonly name: string
 }
 
-/** The name of each stage's page. */
-const STAGE_NAMES = {
-  first_use: firstUseStage,
-  pin_reset: pinResetStage,
-  password_reset: passwordResetStage,
+/** The name of a stage's page. */
+const nameOfStage = (stage: Stage): string => {
+  switch (stage.kind) {
+    case 'first_use':
+      return firstUseStage(stage)
+    case 'pin_reset':
+      return pinResetStage(stage)
+    case 'password_reset':
+      return passwordResetStage(stage)
+  }
 }
-
-const nameOfStage = (stage: Stage): string => STAGE_NAMES[stage.kind](stage as never)
 
 const open = async (ctx: Context, site: Site, uid: string): Promise<Opened> => {
   const details = await loadInteraction(ctx, site, uid)
@@ -75,9 +79,21 @@ const open = async (ctx: Context, site: Site, uid: string): Promise<Opened> => {
   return { details, stage, name }
 }
 
-/** Whether a stage has nothing more to come to: the step begins again, and says so. */
-const isOver = async (site: Site, { stage }: Opened, atLogin: boolean): Promise<boolean> =>
-  stage?.kind === 'first_use' && !(await isAlive(site, stage, atLogin))
+/** Why a stage has nothing more to come to: the step begins again, and says so. Null: it goes on. */
+const whyOver = async (
+  site: Site,
+  { stage }: Opened,
+  atLogin: boolean,
+): Promise<readonly FormError[] | null> => {
+  switch (stage?.kind) {
+    case 'first_use':
+      return (await isAlive(site, stage, atLogin)) ? null : [CHANGED]
+    case 'password_reset':
+      return whyResetIsOver(site, stage)
+    default:
+      return null
+  }
+}
 
 /** Asks the page of the step; where something else is due by now, goes on to that. */
 const ask = async <T>(
@@ -91,17 +107,16 @@ const ask = async <T>(
   if (!isDue) {
     return { step, answer: finish({}) }
   }
-  if (await isOver(site, { details, stage, name }, person === null)) {
-    return { step, answer: staged(null, [CHANGED]) }
+  const over = await whyOver(site, { details, stage, name }, person === null)
+  if (over !== null) {
+    return { step, answer: staged(null, over) }
   }
   if (stage?.kind === 'first_use') {
     return { step, answer: await question(firstUsePages(stage, person === null), step, due) }
   }
-  if (person === null && stage?.kind === 'password_reset') {
-    return { step, answer: await question(passwordResetPages(stage), step, due) }
-  }
   if (person === null) {
-    return { step, answer: await question(loginPage, step, due) }
+    const page = stage?.kind === 'password_reset' ? passwordResetPages(stage) : loginPage
+    return { step, answer: await question(page, step, due) }
   }
   const page = stage?.kind === 'pin_reset' ? pinResetPages(stage) : PAGES[name]
   if (page === undefined) {
@@ -115,6 +130,14 @@ const goOn = async (step: Step, { result }: Finished): Promise<void> => {
   const to = Object.keys(result).length === 0 ? await answeredMeanwhile(step) : null
   await (to === null ? finishStep(step, result) : seeOther(step.ctx, to))
 }
+
+/** On to a stage, whose page then says what there is to say; or back to where the step begins. */
+const goTo = (step: Step, { details }: Opened, { stage, errors }: Staged): Promise<void> =>
+  showStage(step, details, {
+    stage,
+    errors,
+    page: stage === null ? details.prompt.name : nameOfStage(stage),
+  })
 
 /** `GET /interaction/:uid`: the page of the step that is due. */
 export const showStep = async (ctx: Context, site: Site, uid: string): Promise<void> => {
@@ -133,7 +156,7 @@ export const showStep = async (ctx: Context, site: Site, uid: string): Promise<v
     case 'page':
       return answer.send(step)
     case 'staged':
-      return showStage(step, opened.details, answer)
+      return goTo(step, opened, answer)
     case 'finished':
       return goOn(step, answer)
   }
@@ -159,7 +182,7 @@ export const submitStep = async (
     case 'again':
       return showAgain(step, opened.details, answer)
     case 'staged':
-      return showStage(step, opened.details, answer)
+      return goTo(step, opened, answer)
     case 'finished':
       return goOn(step, answer)
   }

@@ -2,28 +2,42 @@ import { IDENTIFIER_LENGTH_MAX, signIn } from '../accounts/sign_in.ts'
 import { beginStages } from './first_use.ts'
 import { missingFields } from './form.ts'
 import { HELP_PATH } from './page.ts'
+import { forgottenPassword } from './password_reset_offer.ts'
 import {
   again,
   finish,
   formOf,
+  type PasswordResetStage,
+  type Refused,
   type Step,
   type StepPage,
   setDeviceCookie,
   showPage,
 } from './step.ts'
 
-const hintOf = ({ params: { login_hint: hint } }: Step): string =>
-  typeof hint === 'string' ? hint.slice(0, IDENTIFIER_LENGTH_MAX) : ''
+/** Who is at the login page: as they said themselves, or as the application supposes. */
+export const identifierAt = (
+  { params: { login_hint: hint } }: Pick<Step, 'params'>,
+  { typed }: Pick<Refused, 'typed'>,
+): string =>
+  typed['identifier'] ?? (typeof hint === 'string' ? hint.slice(0, IDENTIFIER_LENGTH_MAX) : '')
 
-/** Identifier, and password or passcode. One answer for whatever is wrong. */
-export const loginPage: StepPage<Step> = {
-  show: (step, due, { errors, typed }) =>
+/**
+ * Identifier, and password or passcode. One answer for whatever is wrong. `reset`: a forgotten
+ * password was just replaced.
+ */
+export const loginPageAfter = (reset: PasswordResetStage | null): StepPage<Step> => ({
+  show: async (step, due, refused) =>
     showPage('login', {
-      ...formOf(step, errors),
-      identifier: typed['identifier'] ?? hintOf(step),
+      ...formOf(step, refused.errors),
+      identifier: identifierAt(step, {
+        typed: { ...(reset === null ? {} : { identifier: reset.identifier }), ...refused.typed },
+      }),
       applicationName:
         step.clientId === step.site.portalClientId ? undefined : step.applicationName,
       over: due.reason === 'session_over',
+      passwordReset: reset !== null,
+      forgotten: await forgottenPassword(step),
       helpHref: HELP_PATH,
     }),
 
@@ -53,4 +67,6 @@ export const loginPage: StepPage<Step> = {
     }
     return finish({ login })
   },
-}
+})
+
+export const loginPage = loginPageAfter(null)

@@ -2,6 +2,7 @@ import type { Context } from 'koa'
 import { type Account, fullName, localeOfAccount } from '../accounts/account.ts'
 import { keyUseOf } from '../accounts/key_use.ts'
 import { type NotMeState, notMeState, sayNotMe } from '../accounts/not_me.ts'
+import { canResetPassword } from '../accounts/password_reset.ts'
 import type { Pages } from '../views/pages.ts'
 import { assertOurForm, csrfToken } from './csrf.ts'
 import { readForm } from './form.ts'
@@ -56,11 +57,14 @@ const sendQuestion = (
     { account: localeOfAccount(account), path: addressOf(NOT_ME_PATH, token) },
   )
 
-/** Whether a passcode opens this account now. */
-const hasKey = async ({ deps }: Site, account: Account): Promise<boolean> => {
+/** What opens this account now that it is shut: a passcode, a mailed code. */
+const waysBackOf = async ({ deps }: Site, account: Account) => {
   const policy = (await deps.store.policies.current())[account.userType]
   const use = await keyUseOf(deps.store, account, deps.clock(), undefined)
-  return policy.otp !== 'off' && use === 'in_service'
+  return {
+    hasKey: policy.otp !== 'off' && use === 'in_service',
+    mailedCode: canResetPassword(deps, account, policy),
+  }
 }
 
 const sendWaysBack = async (
@@ -72,8 +76,7 @@ const sendWaysBack = async (
   const model: Pages['not_me_done'] = {
     personName: fullName(account),
     ...factsOf(account),
-    hasKey: await hasKey(site, account),
-    mailedCode: false,
+    ...(await waysBackOf(site, account)),
     helpHref: HELP_PATH,
   }
   const path = addressOf(NOT_ME_DONE_PATH, token)

@@ -4,12 +4,13 @@ import type { Notice as NoticeRow } from '../views/pages.ts'
 import { NOT_ME_PATH } from './page.ts'
 import type { Site } from './site.ts'
 
-/** Notices of a key that tell until when, ms since 1970, in the parameter `until`. */
+/** Notices that tell until when, ms since 1970, in the parameter `until`. */
 const WITH_UNTIL: ReadonlySet<string> = new Set<Notice['code']>([
   'key_assigned',
   'key_lent',
   'key_activation_reopened',
   'key_pin_reset',
+  'password_expires',
 ])
 
 const instant = (timeMs: number): string => new Date(timeMs).toISOString()

@@ -14,9 +14,23 @@ import {
 } from './fresh_proof.ts'
 import { showCookieHelp, showHelp } from './help.ts'
 import { showStep, startAgain, submitStep } from './interaction.ts'
+import { ACCOUNT_JUDGE_PATH, JUDGE, judgeInAccount, judgeInSignIn } from './judge_password.ts'
 import { NOT_ME_DONE_PATH, showNotMe, showNotMeDone, submitNotMe } from './not_me.ts'
 import { leave } from './other_account.ts'
 import { NOT_ME_PATH, seeOther } from './page.ts'
+import {
+  askAgain,
+  beginPasswordReset,
+  leavePasswordReset,
+  submitNewPassword,
+  submitPasswordResetCode,
+  submitWhose,
+} from './password_reset_forms.ts'
+import {
+  FORGOTTEN_PASSWORD,
+  PASSWORD_RESET_AGAIN,
+  PASSWORD_RESET_BACK,
+} from './password_reset_offer.ts'
 import {
   beginPinReset,
   leavePinReset,
@@ -49,6 +63,11 @@ const ROUTES: readonly (readonly ['get' | 'post', string, Handler])[] = [
   ],
   [
     'post',
+    `/interaction/:uid/${JUDGE}`,
+    (ctx, site, { uid = '' }) => judgeInSignIn(ctx, site, uid),
+  ],
+  [
+    'post',
     `/interaction/:uid/${PIN_RESET}`,
     (ctx, site, { uid = '' }) => beginPinReset(ctx, site, uid),
   ],
@@ -69,6 +88,36 @@ const ROUTES: readonly (readonly ['get' | 'post', string, Handler])[] = [
   ],
   [
     'post',
+    `/interaction/:uid/${FORGOTTEN_PASSWORD}`,
+    (ctx, site, { uid = '' }) => beginPasswordReset(ctx, site, uid),
+  ],
+  [
+    'post',
+    `/interaction/:uid/${PASSWORD_RESET_AGAIN}`,
+    (ctx, site, { uid = '' }) => askAgain(ctx, site, uid),
+  ],
+  [
+    'post',
+    `/interaction/:uid/${PASSWORD_RESET_BACK}`,
+    (ctx, site, { uid = '' }) => leavePasswordReset(ctx, site, uid),
+  ],
+  [
+    'post',
+    '/interaction/:uid/password_reset',
+    (ctx, site, { uid = '' }) => submitWhose(ctx, site, uid),
+  ],
+  [
+    'post',
+    '/interaction/:uid/password_reset_code',
+    (ctx, site, { uid = '' }) => submitPasswordResetCode(ctx, site, uid),
+  ],
+  [
+    'post',
+    '/interaction/:uid/password_reset_define',
+    (ctx, site, { uid = '' }) => submitNewPassword(ctx, site, uid),
+  ],
+  [
+    'post',
     '/interaction/:uid/:step',
     (ctx, site, { uid = '', step = '' }) => submitStep(ctx, site, uid, step),
   ],
@@ -81,6 +130,7 @@ const ROUTES: readonly (readonly ['get' | 'post', string, Handler])[] = [
   ['get', '/account', (ctx) => toAccount(ctx)],
   ['get', '/account/:page', (ctx, site, { page = '' }) => showAccount(ctx, site, page)],
   ['get', '/account/:page/:form', (ctx, _site, { page = '' }) => toAccountPage(ctx, page)],
+  ['post', ACCOUNT_JUDGE_PATH, judgeInAccount],
   [
     'post',
     '/account/:page/:form',

@@ -150,6 +150,11 @@ export interface Site extends Sessions {
   readonly provedIn: (session: unknown) => Pick<Request, 'proofs' | 'open'>
   /** Whether a sign-in of this session was ever brought to its end. */
   readonly isOpen: (session: unknown) => boolean
+  /**
+   * How often one person may have a new password judged as they type: an estimate takes up to 30 ms
+   * of CPU. Seconds until there is a place for one more; 0: there was one.
+   */
+  readonly judgements: { take(sub: string): number }
   readonly ownClient: OwnClient
   readonly applications: ReadonlyMap<string, Tile>
   readonly portalClientId: string

@@ -361,23 +361,27 @@ export const showAgain = (
     refused: { step: step.name, sealed: sealed(step.site, step.uid, { errors, typed }) },
   })
 
-/** On to the next stage of the same step. `page`: which says the errors; else that of the step. */
+/**
+ * On to the next stage of the same step. `page`: which says the errors, and is filled in with what
+ * was typed; else that of the step.
+ */
 export const showStage = (
   step: Step,
   before: Interaction,
   {
     stage,
     errors = [],
+    typed = {},
     page = before.prompt.name,
-  }: Pick<Staged, 'stage'> & Partial<Pick<Staged, 'errors'>> & { readonly page?: string },
+  }: Pick<Staged, 'stage'> & Partial<Refused> & { readonly page?: string },
 ): Promise<void> =>
   keepAndShow(step, before, {
     refused:
-      errors.length === 0
+      errors.length === 0 && Object.keys(typed).length === 0
         ? undefined
         : {
             step: page,
-            sealed: sealed(step.site, step.uid, { errors, typed: {} }),
+            sealed: sealed(step.site, step.uid, { errors, typed }),
           },
     stage: stage === null ? undefined : sealed(step.site, step.uid, stage),
   })

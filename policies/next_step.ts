@@ -194,10 +194,10 @@ const pinDue: Rule = ({ account, proofs, protection, device, missing, notBefore 
   return missing === 'pin' ? { step: 'pin', reason: 'application', blocked } : null
 }
 
-const changeDue: Rule = ({ account }) =>
-  account.password === 'none' || account.password === 'personal'
+const changeDue = ({ password }: Pick<AccountState, 'password'>): NextStep | null =>
+  password === 'none' || password === 'personal'
     ? null
-    : { step: 'change_password', reason: account.password }
+    : { step: 'change_password', reason: password }
 
 const definitionDue: Rule = ({ policy, account, proofs, protection, missing, notBefore }) => {
   const offered = policy.protections.includes('pin')
@@ -233,7 +233,13 @@ const deviceDue: Rule = ({ policy, proofs, protection, device, notBefore }) => {
 }
 
 /** After the first proof: the first rule that finds something due decides. */
-const RULES: readonly Rule[] = [otpDue, pinDue, changeDue, definitionDue, deviceDue]
+const RULES: readonly Rule[] = [
+  otpDue,
+  pinDue,
+  ({ account }) => changeDue(account),
+  definitionDue,
+  deviceDue,
+]
 
 /** A half-open session ends so long after the first proof, whatever is done in it. */
 export const HALF_OPEN_MS = 15 * 60_000
@@ -250,6 +256,14 @@ const isStale = ({ proofs, nowMs }: Situation, { passwordSetAt }: AccountState):
   return nowMs - began >= HALF_OPEN_MS || (byPassword && replaced)
 }
 
+/**
+ * In a session that has been open for longer than a sign-in takes, a change that is due begins with
+ * a fresh proof: whoever finds a computer unlocked must not choose its owner's password (ASVS
+ * 6.2.3).
+ */
+const isLateForChange = ({ open, nowMs }: Situation, account: AccountState, latest: number) =>
+  open && changeDue(account) !== null && nowMs - latest >= HALF_OPEN_MS
+
 /** An application that is not for somebody asks nothing of them: no proof, and no PIN to define. */
 const NOT_FOR_THEM: Pick<Wanted, 'acr' | 'leastAcr' | 'essential'> = { acr: [], essential: false }
 
@@ -263,7 +277,7 @@ const firstProof = (situation: Situation): NextStep | null => {
     return { step: 'login', reason: 'account_gone' }
   }
   const latest = Math.max(...times)
-  if (latest < wanted.notBefore) {
+  if (latest < wanted.notBefore || isLateForChange(situation, account, latest)) {
     return { step: 'login', reason: 'not_recent' }
   }
   const over =

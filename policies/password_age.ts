@@ -3,10 +3,12 @@ import type { Policy } from './policy.ts'
 
 const DAY_MS = 24 * 3_600_000
 
-/** Times without school, from the first moment of a day to that of the day after the last (ms). */
+/** A time without school (ms): from the first moment of a day to that of the next day of school. */
 export interface Holiday {
   readonly fromMs: number
   readonly toMs: number
+  /** When that first day of school is over: days are not all as long. */
+  readonly firstDayEndMs: number
 }
 
 /** Days before the last moment at which its owner is reminded. */
@@ -29,15 +31,15 @@ export const lastMoment = (
   }
   let moment = setAt + passwords.max_lifetime_days * DAY_MS
   // In order, a moment that was put off can only meet a later one.
-  for (const { fromMs, toMs } of [...holidays].sort((a, b) => a.fromMs - b.fromMs)) {
-    moment = moment >= fromMs && moment < toMs ? toMs + DAY_MS - 1 : moment
+  for (const { fromMs, toMs, firstDayEndMs } of [...holidays].sort((a, b) => a.fromMs - b.fromMs)) {
+    moment = moment >= fromMs && moment < toMs ? firstDayEndMs - 1 : moment
   }
   return moment
 }
 
 /** How many of the reminders are due by now: 0, 1 or 2; nobody is reminded of what is past. */
 export const remindersDue = (lastMs: number, nowMs: number): number =>
-  nowMs > lastMs ? 0 : REMINDER_DAYS.filter((days) => lastMs - nowMs <= days * DAY_MS).length
+  nowMs >= lastMs ? 0 : REMINDER_DAYS.filter((days) => lastMs - nowMs <= days * DAY_MS).length
 
 interface PasswordFacts {
   readonly origin: 'personal' | 'initial' | 'temporary'

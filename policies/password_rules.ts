@@ -1,4 +1,5 @@
-import type { SignClass } from './policy.ts'
+import type { Guessable, Strength } from './password_strength.ts'
+import { type Policy, SIGN_CLASSES, type SignClass } from './policy.ts'
 
 /** Code points. More is refused, never cut (NIST SP 800-63B-4 §3.1.1.2 asks for at least 64). */
 export const PASSWORD_LENGTH_MAX = 256
@@ -19,17 +20,6 @@ const ALPHABETS: readonly { uses: RegExp; size: number }[] = [
   { uses: /[^ -~]/u, size: BEYOND_ASCII_SIZE },
 ]
 
-/** What the weakest part of a password is found by; `short`: by trying all, as it has few signs. */
-export type Guessable =
-  | 'common'
-  | 'word'
-  | 'name'
-  | 'keyboard'
-  | 'repeat'
-  | 'sequence'
-  | 'date'
-  | 'short'
-
 export type PasswordRefusal =
   | { reason: 'short'; min: number }
   | { reason: 'long'; max: typeof PASSWORD_LENGTH_MAX }
@@ -48,6 +38,9 @@ export interface PasswordRules {
   /** Code points. */
   minLength: number
   minEntropyBits: number
+  /** Least score of the estimate. */
+  minStrength: number
+  requiredClasses: readonly SignClass[]
 }
 
 /** What the person, and so anybody who knows them, would think of first. */
@@ -60,22 +53,43 @@ export interface PasswordOwner {
   schoolName?: string | undefined
 }
 
-type Check = (
-  password: string,
-  rules: PasswordRules,
-  about: PasswordOwner,
-) => PasswordRefusal | undefined
+/** What a policy asks of a password. */
+export const rulesOf = ({ passwords }: Pick<Policy, 'passwords'>): PasswordRules => ({
+  minLength: passwords.min_length,
+  minEntropyBits: passwords.min_entropy_bits,
+  minStrength: passwords.min_strength,
+  requiredClasses: passwords.required_classes,
+})
+
+interface Judged {
+  readonly password: string
+  readonly rules: PasswordRules
+  readonly about: PasswordOwner
+  readonly strength: Strength
+}
+
+type Check = (judged: Judged) => PasswordRefusal | readonly PasswordRefusal[] | undefined
 
 /** All that fail are told at once, in this order. */
 const CHECKS: readonly Check[] = [
-  (password, { minLength }) =>
+  ({ password, rules: { minLength } }) =>
     codePoints(password) < minLength ? { reason: 'short', min: minLength } : undefined,
   // The field is shared with the passcode, which is recognised by being all digits.
-  (password) => (/^\s*\p{Nd}[\p{Nd}\s]*$/u.test(password) ? { reason: 'digits_only' } : undefined),
+  ({ password }) =>
+    /^\s*\p{Nd}[\p{Nd}\s]*$/u.test(password) ? { reason: 'digits_only' } : undefined,
   tooFewBits,
-  (password) => (isCommon(password) ? { reason: 'guessable_common' } : undefined),
-  (password, _rules, about) => (isPersonal(password, about) ? { reason: 'personal' } : undefined),
+  missingClasses,
+  tooGuessable,
+  ({ password, about }) => (isPersonal(password, about) ? { reason: 'personal' } : undefined),
 ]
+
+/** What makes each class; a sign is whatever is no letter, no digit and no space. */
+const CLASSES: Readonly<Record<SignClass, RegExp>> = {
+  lowercase: /\p{Ll}/u,
+  uppercase: /\p{Lu}/u,
+  digit: /\p{Nd}/u,
+  sign: /[^\p{L}\p{M}\p{N}\s]/u,
+}
 
 /** The form that is judged, hashed and compared: NFC, so that é typed either way is one é. */
 export function normalizePassword(password: string): string {
@@ -90,15 +104,15 @@ export function judgePassword(
   password: string,
   rules: PasswordRules,
   about: PasswordOwner,
+  strength: Strength,
 ): PasswordJudgement {
   const normalized = normalizePassword(password)
   // Alone and first: nothing below needs to bear a text of any size.
   if (codePoints(normalized) > PASSWORD_LENGTH_MAX) {
     return { ok: false, refusals: [{ reason: 'long', max: PASSWORD_LENGTH_MAX }] }
   }
-  const refusals = CHECKS.map((check) => check(normalized, rules, about)).filter(
-    (refusal) => refusal !== undefined,
-  )
+  const judged = { password: normalized, rules, about, strength }
+  const refusals = CHECKS.flatMap((check) => check(judged) ?? [])
   return refusals.length === 0 ? { ok: true } : { ok: false, refusals }
 }
 
@@ -120,10 +134,7 @@ function codePoints(text: string): number {
   return Array.from(text).length
 }
 
-function tooFewBits(
-  password: string,
-  { minEntropyBits }: PasswordRules,
-): PasswordRefusal | undefined {
+function tooFewBits({ password, rules: { minEntropyBits } }: Judged): PasswordRefusal | undefined {
   const bits = computedEntropyBits(password)
   if (bits >= minEntropyBits) return undefined
   return { reason: 'entropy', bits: Math.floor(bits * 10) / 10, min: minEntropyBits }
@@ -141,77 +152,27 @@ function folded(text: string): string {
     .replace(/[^\p{L}\p{N}]/gu, '')
 }
 
-/** Read backwards too, and in pieces of at least four signs: rows, columns, counting. */
-const WALKS = [
-  'azertyuiopqsdfghjklmwxcvbn',
-  'qwertyuiopasdfghjklzxcvbnm',
-  'qwertzuiop',
-  '1234567890',
-  'abcdefghijklmnopqrstuvwxyz',
-  '1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik9ol',
-  '1aqw2zsx3edc4rfv5tgb6yhn7uj8ik9olm',
-  'a1z2e3r4t5y6u7i8o9p0',
-  'q1w2e3r4t5y6u7i8o9p0',
-  '1a2z3e4r5t6y7u8i9o0p',
-  '1q2w3e4r5t6y7u8i9o0p',
-].flatMap((walk) => [walk, Array.from(walk).reverse().join('')])
-const WALK_PIECE_MIN = 4
+function missingClasses({ password, rules }: Judged): PasswordRefusal[] {
+  return SIGN_CLASSES.filter(
+    (name) => rules.requiredClasses.includes(name) && !CLASSES[name].test(password),
+  ).map((name): PasswordRefusal => ({ reason: `needs_${name}` }))
+}
 
-/** Words that lists of leaked passwords begin with, with whatever digits and signs around. */
-const COMMON_WORDS: ReadonlySet<string> = new Set(
-  `motdepasse monmotdepasse motdepasses password mypassword passwords passw0rd p4ssw0rd pa55word
-   passe changeme changezmoi changermoi letmein welcome welcomehome bienvenue bonjour salut
-   bonjourtoutlemonde azerty qwerty qwertz admin administrateur administrator administration root
-   utilisateur user guest invite secret secrets topsecret master ordinateur computer internet
-   soleil sunshine princesse princess doudou loulou chouchou nounours monamour jetaime jetadore
-   jetaimemonamour jetaimetrop iloveyou iloveyouso iloveyoubaby loveyou love amour coucou chocolat
-   licorne football footballeur basketball superman batman spiderman pokemon minecraft fortnite
-   starwars harrypotter dragon dragonball naruto monkey shadow michael charlie jordan liverpool
-   manchesterunited parissaintgermain marseille olympiquedemarseille allezlom paris france
-   vivelafrance liberte liberteegalitefraternite nevergiveup whatever trustno1
-   abracadabra correcthorsebatterystaple thisismypassword cestmonmotdepasse jenesaispas
-   anniversaire vacances ecole college lycee school professeur teacher eleve student`
-    .split(/\s+/)
-    .map(folded),
-)
-
-/**
- * A stopgap of a few dozen words and three habits: a common word, one word over and over, a walk
- * along the keyboard. Whole values only (NIST SP 800-63B-4 §3.1.1.2), so that a long phrase may
- * hold any of them.
- */
-function isCommon(password: string): boolean {
-  const text = folded(password)
-  const word = text.replace(/^\d+|\d+$/g, '')
-  // The password itself too: one sign over and over leaves nothing once folded.
-  return (
-    isOver(password) || [text, word].some((it) => COMMON_WORDS.has(it) || isOver(it) || isWalk(it))
-  )
+/** By dictionaries and keyboards, the person's own words among them; or one word over and over. */
+function tooGuessable({ password, rules, about, strength }: Judged): PasswordRefusal | undefined {
+  if ([password, folded(password)].some(isOver)) return { reason: 'guessable_repeat' }
+  const { score, weakest } = strength(password, knownWords(about))
+  if (score >= rules.minStrength) return undefined
+  const by: Guessable = weakest ?? 'short'
+  // Said already, and better: by how much.
+  const isSaid = by === 'short' && codePoints(password) < rules.minLength
+  return isSaid ? undefined : { reason: `guessable_${by}` }
 }
 
 /** `toto` three times, `ab` six times; the last may be cut short. */
 function isOver(text: string): boolean {
   const sizes = Array.from({ length: Math.floor(text.length / 2) }, (_, index) => index + 1)
   return sizes.some((size) => text.slice(size) === text.slice(0, -size))
-}
-
-/** Made of pieces of walks alone, the longest taken each time. */
-function isWalk(text: string): boolean {
-  let rest = text
-  while (rest !== '') {
-    const length = walkLength(rest)
-    if (length < WALK_PIECE_MIN) return false
-    rest = rest.slice(length)
-  }
-  return text !== ''
-}
-
-function walkLength(text: string): number {
-  let length = 0
-  while (length < text.length && WALKS.some((walk) => walk.includes(text.slice(0, length + 1)))) {
-    length += 1
-  }
-  return length
 }
 
 const PRODUCT_NAME = 'Vestibule'
@@ -229,15 +190,25 @@ function isPersonal(password: string, about: PasswordOwner): boolean {
 }
 
 function personalWords(about: PasswordOwner): ReadonlySet<string> {
+  return new Set(
+    wordsAbout(about)
+      .map(folded)
+      .filter((word) => word.length >= PERSONAL_WORD_MIN),
+  )
+}
+
+/** As somebody would write them, and folded. */
+function knownWords(about: PasswordOwner): string[] {
+  const words = wordsAbout(about).filter((word) => codePoints(word) >= PERSONAL_WORD_MIN)
+  return [...new Set([...words, ...words.map(folded)])]
+}
+
+function wordsAbout(about: PasswordOwner): string[] {
   const { identifier, givenName, familyName, schoolName = '', birthDate = '' } = about
   const wholes = [identifier, givenName, familyName, schoolName, PRODUCT_NAME]
   const together = [givenName + familyName, familyName + givenName]
   const parts = wholes.flatMap((whole) => whole.split(/[^\p{L}\p{M}\p{N}]+/u))
-  return new Set(
-    [...wholes, ...together, ...parts, ...dateWords(birthDate)]
-      .map(folded)
-      .filter((word) => word.length >= PERSONAL_WORD_MIN),
-  )
+  return [...wholes, ...together, ...parts, ...dateWords(birthDate)]
 }
 
 function dateWords(birthDate: string): string[] {

@@ -33,8 +33,16 @@ const MINUTE_MS = 60_000
 
 type CodeLetter = Exclude<Letter, { template: 'notice' }>
 
+/** A code for a new password goes to the address that its owner has proved, or nowhere. */
+const addressFor = ({ template, to }: Letter, account: Account): string | null =>
+  template === 'password_reset_code' && to !== account.verifiedEmail
+    ? null
+    : (to ?? mailAddress(account))
+
 const endOf = ({ minutes }: CodeLetter, createdAt: number): number =>
   createdAt + minutes * MINUTE_MS
+
+const instant = (timeMs: number): string => new Date(timeMs).toISOString()
 
 /**
  * Makes a mail of a letter, with the address, the language and the name that its person has now; a
@@ -43,7 +51,7 @@ const endOf = ({ minutes }: CodeLetter, createdAt: number): number =>
  */
 export const createLetters = ({ deps, renderer, issuer, defaultLocale }: LetterOptions) => {
   const linksOf = ({ sub, noticeId, atMs, code }: Extract<Letter, { template: 'notice' }>) => ({
-    accountHref: `${issuer}/account/protection`,
+    accountHref: `${issuer}/account/${code === 'password_expires' ? 'password' : 'protection'}`,
     ...(mayBeAStranger(code)
       ? { notMeHref: `${issuer}/not-me?token=${notMeToken(deps, { sub, noticeId, atMs })}` }
       : {}),
@@ -53,13 +61,17 @@ export const createLetters = ({ deps, renderer, issuer, defaultLocale }: LetterO
     const ownLocale = localeOfAccount(account) ?? defaultLocale
     const personName = fullName(account)
     if (letter.template === 'notice') {
-      const { code, atMs, params } = letter
-      const at = new Date(atMs).toISOString()
-      const links = linksOf(letter)
-      return renderer.render('notice', { personName, code, at, params, ...links }, ownLocale)
+      const { code, atMs } = letter
+      const { until, ...params } = letter.params
+      const times = {
+        at: instant(atMs),
+        until: until === undefined ? undefined : instant(Number(until)),
+      }
+      const model = { personName, code, params, ...times, ...linksOf(letter) }
+      return renderer.render('notice', model, ownLocale)
     }
     const { template, code, minutes, locale } = letter
-    const until = new Date(endOf(letter, createdAt)).toISOString()
+    const until = instant(endOf(letter, createdAt))
     return renderer.render(template, { personName, code, minutes, until }, locale ?? ownLocale)
   }
 
@@ -71,7 +83,7 @@ export const createLetters = ({ deps, renderer, issuer, defaultLocale }: LetterO
     if (account === null) {
       return { ok: false, why: 'nobody' }
     }
-    const address = letter.to ?? mailAddress(account)
+    const address = addressFor(letter, account)
     if (address === null) {
       return { ok: false, why: 'no_address' }
     }

@@ -3,17 +3,22 @@ import type { Logger } from 'pino'
 import { auditEntry } from '../accounts/audit.ts'
 import { type LogoutCall, queueLogout } from '../accounts/outbox.ts'
 import type { Deps } from '../accounts/ports.ts'
+import type { EndEverythingOf } from '../accounts/replace_passwords.ts'
 import type { OpStore } from '../adapters/oidc_sqlite.ts'
 import type { Sessions } from '../interactions/site.ts'
 import type { Application } from './application_settings.ts'
 
 type SessionStore = Pick<
   OpStore,
-  'listSessions' | 'endSession' | 'endSessions' | 'destroyGrants' | 'destroyGrantsOf'
+  'listSessions' | 'endSession' | 'endSessions' | 'holders' | 'destroyGrants' | 'destroyGrantsOf'
 >
 
 /** The ends of sessions that are no sign-out in their own browser. */
-export type SessionEnds = Pick<Sessions, 'endSession' | 'endOtherSessions' | 'endEverything'>
+export interface SessionEnds
+  extends Pick<Sessions, 'endSession' | 'endOtherSessions' | 'endEverything'> {
+  /** Of many people, most of whom have nothing to end. */
+  readonly endEverythingOf: EndEverythingOf
+}
 
 const grantsOf = (sessions: readonly AdapterPayload[]): string[] =>
   sessions
@@ -95,7 +100,19 @@ export const createSessionEnds = (
       return ended.length
     })
 
+  const endEverything = async (sub: string): Promise<void> => {
+    const isAny = (): boolean => true
+    await end(sub, isAny, () => op.endSessions(sub))
+    await op.destroyGrantsOf(sub)
+  }
+
   return {
+    endEverything,
+    endEverythingOf: async (subs) => {
+      for (const sub of await op.holders(subs)) {
+        await endEverything(sub)
+      }
+    },
     endSession: async (sub, uid) => {
       const remove = async () => [(await op.endSession(sub, uid)) ?? []].flat()
       return (await end(sub, (session) => session.uid === uid, remove)) > 0
@@ -103,11 +120,6 @@ export const createSessionEnds = (
     endOtherSessions: (sub, exceptUid) => {
       const isOther = ({ uid }: AdapterPayload): boolean => uid !== exceptUid
       return end(sub, isOther, () => op.endSessions(sub, exceptUid))
-    },
-    endEverything: async (sub) => {
-      const isAny = (): boolean => true
-      await end(sub, isAny, () => op.endSessions(sub))
-      await op.destroyGrantsOf(sub)
     },
   }
 }

@@ -4,15 +4,19 @@ import type { AddressInfo } from 'node:net'
 import { Provider } from 'oidc-provider'
 import pino, { type Logger } from 'pino'
 import { purgeDevices } from '../accounts/devices.ts'
+import { remindOfExpiry } from '../accounts/expiry_reminders.ts'
 import { createHashQueue } from '../accounts/hash_queue.ts'
 import { createHasher, type MeasuredHasher } from '../accounts/hasher.ts'
 import { writeDownDeadlines } from '../accounts/key_deadlines.ts'
+import { createKeyedHash } from '../accounts/keyed_hash.ts'
 import type { Clock, Deps, Random } from '../accounts/ports.ts'
 import { sealRenewal } from '../accounts/renew_seals.ts'
 import { createSealer } from '../accounts/seal.ts'
+import { finishBatches, forgetBatches } from '../accounts/temporary_passwords.ts'
 import { type OpenedStore, openStore } from '../adapters/open.ts'
 import type { Site } from '../interactions/site.ts'
 import { HALF_OPEN_MS } from '../policies/next_step.ts'
+import { loadStrength } from '../policies/password_strength.ts'
 import { createRenderer } from '../views/render.ts'
 import { PORTAL_CLIENT_ID, rulesOfApplications, tilesOf } from './clients.ts'
 import { configurationOf } from './configuration.ts'
@@ -27,6 +31,7 @@ import { auditEvents } from './op_events.ts'
 import { createSessionsOf } from './open_sessions.ts'
 import { createOwnClient } from './own_client.ts'
 import { restrictPushedRequests } from './pushed_requests.ts'
+import { createRate } from './rate.ts'
 import { repeat } from './repeat.ts'
 import { closeServer, createHttpServer, listen } from './server.ts'
 import {
@@ -88,6 +93,7 @@ export const openCore = async (settings: Settings, overrides: Overrides = {}): P
   const { memory_kib, iterations, parallelism, concurrency, queue_max } = settings.hashing
   const hasher = createHasher({
     sealer: createSealer(keys.pepper, 'pepper'),
+    keyed: createKeyedHash(keys.pepper),
     queue: createHashQueue({
       concurrency,
       queueMax: queue_max,
@@ -118,6 +124,17 @@ export const openCore = async (settings: Settings, overrides: Overrides = {}): P
     ...createSessionEnds(deps, opened.op, settings.applications),
     close: () => opened.close(),
   }
+}
+
+/**
+ * New passwords judged as they are typed, for one person: half of them at once, the others one
+ * after the other. Who types pauses less often; the people remembered take 1 MB.
+ */
+const JUDGEMENTS_PER_MINUTE = 60
+const JUDGING = {
+  perSecond: JUDGEMENTS_PER_MINUTE / 2 / 60,
+  burst: JUDGEMENTS_PER_MINUTE / 2,
+  keysMax: 5_000,
 }
 
 /** What the `state` of our own sign-ins is sealed for: no session's, and no interaction's, uid. */
@@ -159,6 +176,7 @@ const siteOf = (
     },
     provedIn: (session) => provedIn(session, core.deps.clock()),
     isOpen: (session) => factorsOf(session)?.completedFor !== undefined,
+    judgements: createRate({ ...JUDGING, clock: core.deps.clock }),
     ownClient: createOwnClient({
       issuer: settings.issuer,
       serve,
@@ -235,6 +253,8 @@ export interface Gateway {
 }
 
 const PURGE_PAUSE_MS = 60_000
+/** Reminders are a matter of days; a whole school's take a while. */
+const REMINDERS_PAUSE_MS = 3_600_000
 
 /** Starts serving. Throws `AppError` for keys or a database that do not fit. */
 export const startGateway = async (
@@ -256,20 +276,36 @@ export const startGateway = async (
     await core.close()
     throw error
   })
-  const renewSeals = sealRenewal(core.deps)
+  // What people wait for comes first; none of them keeps the others from being done.
+  const works: Readonly<Record<string, () => Promise<unknown>>> = {
+    'coming into force of passwords': () => finishBatches(core.deps, core.endEverythingOf),
+    purge: () => core.opened.purge(core.deps.clock()),
+    'purge of devices': () => purgeDevices(core.deps),
+    'purge of replaced passwords': () => forgetBatches(core.deps),
+    'deadlines of keys': () => writeDownDeadlines(core.deps),
+    'renewal of seals': sealRenewal(core.deps),
+  }
   const purge = repeat(PURGE_PAUSE_MS, async () => {
+    for (const [name, work] of Object.entries(works)) {
+      try {
+        await work()
+      } catch (error) {
+        log[stopping ? 'debug' : 'error']({ err: error }, `${name} failed`)
+      }
+    }
+  })
+  const reminders = repeat(REMINDERS_PAUSE_MS, async () => {
     try {
-      await core.opened.purge(core.deps.clock())
-      await purgeDevices(core.deps)
-      await writeDownDeadlines(core.deps)
-      await renewSeals()
+      await remindOfExpiry(core.deps)
     } catch (error) {
-      log[stopping ? 'debug' : 'error']({ err: error }, 'purge failed')
+      log[stopping ? 'debug' : 'error']({ err: error }, 'reminders failed')
     }
   })
   const tellLogout = createTellLogout(provider, core.deps, log)
   const delivering =
     overrides.delivers === false ? null : startDelivering(settings, core.deps, log, tellLogout)
+  // Takes a third of a second: not from whoever is the first to choose a password.
+  loadStrength().catch((error: unknown) => log.error({ err: error }, 'no strength of passwords'))
   log.info({ issuer: settings.issuer, host: address.address, port: address.port }, 'ready')
   return {
     core,
@@ -278,6 +314,7 @@ export const startGateway = async (
     stop: async () => {
       stopping = true
       purge.stop()
+      reminders.stop()
       await Promise.all([closeServer(server), delivering?.stop()])
       await core.close()
     },

@@ -23,6 +23,11 @@ const LAYERS: Record<string, Layer> = {
     packages: /^(kysely|node:.+)$/,
     types: { folders: [], packages: /^oidc-provider$/ },
   },
+  cards: {
+    folders: ['policies'],
+    packages: /^(pdfkit|csv-stringify\/sync|uqr|node:.+)$/,
+    types: { folders: ['accounts'], packages: NONE },
+  },
   views: { folders: [], packages: /^(nunjucks|node:.+)$/ },
   interactions: {
     folders: ['accounts', 'policies', 'views'],
@@ -32,19 +37,26 @@ const LAYERS: Record<string, Layer> = {
     folders: ['policies', 'accounts', 'adapters', 'views', 'interactions'],
     packages: ANY,
   },
-  cli: { folders: ['policies', 'accounts', 'adapters', 'provider'], packages: ANY },
+  cli: { folders: ['policies', 'accounts', 'adapters', 'cards', 'provider'], packages: ANY },
   demo: { folders: ['provider', 'accounts'], packages: ANY },
   tools: { folders: ['demo', 'provider', 'test'], packages: ANY },
-  bench: { folders: ['demo'], packages: /^(yaml|argon2|node:.+)$/ },
+  bench: {
+    folders: ['accounts', 'cards', 'demo', 'provider'],
+    packages: /^(yaml|argon2|csv-stringify\/sync|node:.+)$/,
+  },
 }
 
 /** Single files that may import one package more than their folder, and why. */
 const EXCEPTIONS: Record<string, RegExp> = {
   'policies/prompts.ts': /^oidc-provider$/, // Prompt and Check are classes of the OP itself.
   'policies/otp_window.ts': /^(otpauth|node:crypto)$/, // The codes, and their comparison; no I/O.
+  // Dictionaries, loaded when a password is first judged.
+  'policies/password_strength.ts': /^@zxcvbn-ts\/(core|language-(common|en|fr))$/,
+  'accounts/adopted_hash.ts': /^(bcrypt|node:util)$/, // Hashes of other systems; no I/O.
   'accounts/enrol_app.ts': /^otpauth$/, // The address that authenticator apps read.
   'interactions/enrol_app.ts': /^uqr$/, // That address as a QR code, for one page.
   'accounts/pskc_xml.ts': /^@xmldom\/xmldom$/, // The one reader of XML: files of keys; no I/O.
+  'accounts/ics.ts': /^ical\.js$/, // The one reader of calendars; no I/O.
   'accounts/oath_csv.ts': /^csv-parse\/sync$/, // Files of keys as lines; no I/O.
   'adapters/oidc_sqlite.ts': /^oidc-provider$/, // Throws the OP's own errors, reads its context.
 }

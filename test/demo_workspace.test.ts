@@ -15,7 +15,9 @@ import { sampleKeys } from '../demo/sample_keys.ts'
 import { samplePeople } from '../demo/sample_people.ts'
 import { startWorkspace } from '../demo/workspace.ts'
 import { listen } from '../demo/workspace_http.ts'
-import { judgePassword } from '../policies/password_rules.ts'
+import { judgePassword, rulesOf } from '../policies/password_rules.ts'
+import { loadStrength } from '../policies/password_strength.ts'
+import { policySchema } from '../policies/policy.ts'
 import { USER_TYPES } from '../policies/user_type.ts'
 import { loadSettings } from '../provider/settings.ts'
 
@@ -456,11 +458,12 @@ describe('What the demonstration starts with', () => {
   })
 
   const withPassword = samplePeople().filter(({ password }) => password !== '')
-  it.each(withPassword)('gives $name a password that the rules allow', (person) => {
+  it.each(withPassword)('gives $name a password that the rules allow', async (person) => {
     const [givenName = '', ...rest] = person.name.split(' ')
     const about = { identifier: person.identifier, givenName, familyName: rest.join(' ') }
-    const rules = { minLength: 12, minEntropyBits: 50 }
-    expect(judgePassword(person.password, rules, about)).toEqual({ ok: true })
+    const rules = rulesOf(policySchema.parse({}))
+    const judgement = judgePassword(person.password, rules, about, await loadStrength())
+    expect(judgement).toEqual({ ok: true })
   })
 })
 

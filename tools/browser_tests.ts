@@ -1,10 +1,12 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
-const DRIVES_A_BROWSER = /['"](?:playwright-core|@axe-core\/playwright)['"]/
+/** A browser, or a program that reads what is printed. */
+const DRIVES_A_BROWSER =
+  /['"](?:playwright-core|@axe-core\/playwright|pdftotext|pdftoppm|pdfinfo|zbarimg)['"]/
 const RELATIVE_IMPORT = /\bfrom\s*['"](\.[^'"]+\.ts)['"]/g
 
-/** Whether a file, or one that it imports, drives a browser. Type imports count: no harm in it. */
+/** Whether a file, or one that it imports, drives such a program. Type imports count: no harm in it. */
 function drivesBrowser(file: string, seen: Set<string>): boolean {
   if (seen.has(file) || !existsSync(file)) return false
   seen.add(file)
@@ -15,7 +17,7 @@ function drivesBrowser(file: string, seen: Set<string>): boolean {
   )
 }
 
-/** The test files under `folder` that cannot run without a browser, as paths that start there. */
+/** The test files under `folder` that wait for a Debian package, as paths that start there. */
 export const browserTests = (folder: string): string[] =>
   readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.test.ts'))

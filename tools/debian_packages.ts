@@ -1,10 +1,15 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 
-/** Debian packages that the browser tests and the screenshots need, each known by one file. */
+/**
+ * Debian packages that the browser tests, the screenshots and the tests of what is printed need,
+ * each known by one file.
+ */
 const PACKAGES = {
   chromium: '/usr/bin/chromium',
   'fonts-dejavu-core': '/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf',
+  'poppler-utils': '/usr/bin/pdftotext',
+  'zbar-tools': '/usr/bin/zbarimg',
 }
 
 const APT_LOCK_WAIT_S = 120

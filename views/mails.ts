@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import nunjucks from 'nunjucks'
 import { createTranslator, LOCALES, type Translate } from './i18n.ts'
-import { type Locale, NOTICE_CODES } from './pages.ts'
+import { noticeText, untilText } from './notice_words.ts'
+import type { Locale, NOTICE_CODES } from './pages.ts'
 
 /** What each mail is given. Values come from outside: they are shown as plain words. */
 export interface Mails {
@@ -11,14 +12,18 @@ export interface Mails {
     readonly code: string
     /** ISO 8601 instant. */
     readonly at: string
+    /** ISO 8601 instant: not later than this, or, of a key that is lent, its return. */
+    readonly until?: string | undefined
     /** Shown where present: `key`, `device`, `browser`, `system`, `network`, `place`, `address`. */
     readonly params: Readonly<Record<string, string>>
+    /** The page of the password, where it expires; else what protects the account. */
     readonly accountHref: string
     /** *This wasn't me*, where it may be somebody else's doing. */
     readonly notMeHref?: string | undefined
   }
   pin_reset_code: MailedCode
   address_code: MailedCode
+  password_reset_code: MailedCode
 }
 
 interface MailedCode {
@@ -42,7 +47,20 @@ export interface MailRenderer {
   render<M extends MailName>(mail: M, model: Mails[M], locale: Locale): WrittenMail
 }
 
-const MAILS = ['notice', 'pin_reset_code', 'address_code'] as const satisfies readonly MailName[]
+/** The template of each, without its kind. Mailed codes differ in words only. */
+const TEMPLATES: Readonly<Record<MailName, string>> = {
+  notice: 'notice',
+  pin_reset_code: 'code',
+  address_code: 'code',
+  password_reset_code: 'code',
+}
+
+/** What a notice ends with that is nobody's doing, or the school's: below `mails.notice.`. */
+const ENDINGS: Readonly<Partial<Record<(typeof NOTICE_CODES)[number], string>>> = {
+  password_replaced: 'by_school',
+  password_given_back: 'by_school',
+  password_expires: 'in_time',
+}
 
 /** In this order, under the text of a notice. */
 const DETAILS = ['key', 'device', 'browser', 'system', 'place', 'network', 'address'] as const
@@ -85,9 +103,6 @@ const createWords = (locale: Locale, timeZone: string) => {
   }
 }
 
-const noticeText = (t: Translate, code: string): string =>
-  t(`notices.${(NOTICE_CODES as readonly string[]).includes(code) ? code : 'other'}`)
-
 /** A notice is its own subject, so that programs do not pile different ones up as one talk. */
 const subjectOf = (mail: MailName, model: Mails[MailName], t: Translate): string =>
   mail === 'notice' && 'params' in model
@@ -108,11 +123,11 @@ export const createMailRenderer = ({
   const html = new nunjucks.Environment(loader, { ...options, autoescape: true })
   const text = new nunjucks.Environment(loader, { ...options, autoescape: false })
   const templates = new Map(
-    MAILS.map((mail) => [
+    Object.entries(TEMPLATES).map(([mail, name]) => [
       mail,
       {
-        html: html.getTemplate(`${mail}.html.njk`, true),
-        text: text.getTemplate(`${mail}.txt.njk`, true),
+        html: html.getTemplate(`${name}.html.njk`, true),
+        text: text.getTemplate(`${name}.txt.njk`, true),
       },
     ]),
   )
@@ -127,6 +142,9 @@ export const createMailRenderer = ({
       const context = {
         ...said,
         notice_text: (code: string) => noticeText(said.t, code),
+        until_text: (code: string, iso: string) => untilText(said.t, code, said.moment(iso)),
+        endings: ENDINGS,
+        mail,
         model,
         params: plainValues(params),
         details: DETAILS,

@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import nunjucks from 'nunjucks'
 import { type Assets, createAssets } from './assets.ts'
 import { createTranslator, LOCALES, type MessageParams, type Translate } from './i18n.ts'
+import { noticeText, untilText } from './notice_words.ts'
 import type { FormError, Frame, Locale, PageName, Pages, School } from './pages.ts'
-import { NOTICE_CODES } from './pages.ts'
 import { iconSvg, themeCss } from './theme.ts'
 
 export interface RendererOptions {
@@ -22,6 +22,8 @@ export interface RendererOptions {
 export interface Renderer {
   /** A whole HTML document. Throws when a template, a message or a value is missing. */
   render<P extends PageName>(page: P, model: Pages[P], frame: Frame): string
+  /** An error as the pages say it, for an answer that is no page. Throws for a missing message. */
+  errorText(error: FormError, locale: Locale): string
   readonly assets: Assets
 }
 
@@ -56,6 +58,9 @@ const STEPS: Readonly<Record<PageName, string>> = {
   pin_reset_refused: 'pin_reset_refused',
   enrol_app: 'enrol_app',
   change_password: 'change_password',
+  password_reset: 'password_reset',
+  password_reset_code: 'password_reset_code',
+  password_reset_define: 'password_reset_define',
   unmet: 'unmet',
   refused: 'refused',
   portal: 'portal',
@@ -93,6 +98,7 @@ const NAMED_ON_PAGE: Readonly<Partial<Record<PageName, Readonly<Record<string, s
   first_use_password: { password: 'password_alone' },
   account_address: { code: 'code_mailed' },
   pin_reset_code: { code: 'code_mailed' },
+  password_reset_code: { code: 'code_mailed' },
 }
 
 /** Errors that say more when this parameter is given: the text is then `<code>_<parameter>`. */
@@ -100,6 +106,9 @@ const RICHER_ERRORS: Readonly<Record<string, string>> = { pin_wrong: 'left' }
 
 /** Schools read the day before the month, in English too. */
 const DATE_LOCALES: Readonly<Record<Locale, string>> = { fr: 'fr-FR', en: 'en-GB' }
+
+/** Kinds of signs, in the order in which they are said. */
+const CLASSES = ['lowercase', 'uppercase', 'digit', 'sign'] as const
 
 /** Reads templates, messages and static files once; afterwards nothing touches the disk. */
 export function createRenderer(options: RendererOptions): Renderer {
@@ -110,6 +119,11 @@ export function createRenderer(options: RendererOptions): Renderer {
   )
   return {
     assets,
+    errorText(error, locale) {
+      const said = words.get(locale)
+      if (!said) throw new Error(`no words in ${locale}`)
+      return errorText(said.t, error)
+    },
     render(page, model, frame) {
       const template = templates.get(page)
       const said = words.get(frame.locale)
@@ -163,11 +177,20 @@ function createWords(locale: Locale, timeZone: string | undefined) {
     timeStyle: 'short',
     ...(timeZone === undefined ? {} : { timeZone }),
   })
+  const moment = (iso: string) => moments.format(new Date(iso))
+  const lists = new Intl.ListFormat(DATE_LOCALES[locale])
   return {
     t,
-    moment: (iso: string) => moments.format(new Date(iso)),
-    notice_text: (code: string) =>
-      t(`notices.${(NOTICE_CODES as readonly string[]).includes(code) ? code : 'other'}`),
+    moment,
+    /** "a capital letter and a digit" */
+    classes_text: (classes: readonly string[]) =>
+      lists.format(
+        CLASSES.filter((name) => classes.includes(name)).map((name) =>
+          t(`password_rules.class.${name}`),
+        ),
+      ),
+    notice_text: (code: string) => noticeText(t, code),
+    until_text: (code: string, iso: string) => untilText(t, code, moment(iso)),
     /** The errors of one field, for the text beside it. */
     errors_of: (errors: readonly FormError[], field: string) =>
       errors.filter((error) => error.field === field),

@@ -1,17 +1,22 @@
 import { randomBytes } from 'node:crypto'
 import { setImmediate as settled } from 'node:timers/promises'
+import { hash as bcryptHash } from 'bcrypt'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { HashParameters } from '../../accounts/argon2_text.ts'
 import { AppError } from '../../accounts/errors.ts'
+import { parseForeignHash } from '../../accounts/foreign_hash.ts'
 import {
   createHashQueue,
   type HashQueue,
   KNOWN_TURNS,
   RETRY_AFTER_SECONDS_MAX,
 } from '../../accounts/hash_queue.ts'
-import { createHasher, type HashParameters } from '../../accounts/hasher.ts'
+import { createHasher } from '../../accounts/hasher.ts'
+import { createKeyedHash } from '../../accounts/keyed_hash.ts'
 import type { HashLane, Random } from '../../accounts/ports.ts'
 import { createSealer, type VersionedKeys } from '../../accounts/seal.ts'
+import { FOREIGN_HASHES, MOVED } from '../support/foreign_hashes.ts'
 
 const home = (key: string): HashLane => ({ known: false, key })
 const browser = (key: string): HashLane => ({ known: true, key })
@@ -382,6 +387,7 @@ const NEW_PEPPER = pepper('k2', { k2, k1 })
 const hasherWith = (parameters = CHEAP, keys = OLD_PEPPER, limits: Limits = {}) =>
   createHasher({
     sealer: createSealer(keys, 'pepper'),
+    keyed: createKeyedHash(keys),
     queue: bench({ concurrency: 2, ...limits }).queue,
     parameters,
     random,
@@ -461,13 +467,145 @@ describe('a hashed password', () => {
   })
 })
 
+const GENERATED = 'KXR4-7PQM-2TWD'
+
+describe('a generated password', () => {
+  it('is kept at once, without argon2id, and is right for its owner alone', async () => {
+    const hasher = hasherWith()
+    const kept = hasher.keep(GENERATED, OWNER)
+    expect(hasher.stats().runs).toBe(0)
+    expect(await hasher.verify(GENERATED, kept, OWNER, PLACE)).toEqual({
+      right: true,
+      stale: false,
+    })
+    for (const typed of ['', GENERATED.toLowerCase(), GENERATED.slice(1), `${GENERATED} `]) {
+      expect(await hasher.verify(typed, kept, OWNER, PLACE)).toEqual({ right: false, stale: false })
+    }
+    await expect(hasher.verify(GENERATED, kept, 'password:bruno', PLACE)).rejects.toMatchObject({
+      code: 'unavailable',
+    })
+  })
+
+  it('is another for each owner, once the seal is off', () => {
+    const hasher = hasherWith()
+    const open = (owner: string) =>
+      createSealer(OLD_PEPPER, 'pepper').open(hasher.keep(GENERATED, owner), owner).toString()
+    expect(open(OWNER)).toMatch(/^\$hmac\$k1\$[\w-]{43}$/)
+    expect(open(OWNER)).not.toBe(open('password:bruno'))
+  })
+
+  it('stays right when the pepper changes, as it soon ends, and needs the key it was kept by', async () => {
+    const kept = hasherWith().keep(GENERATED, OWNER)
+    const later = hasherWith(CHEAP, NEW_PEPPER)
+    expect(await later.verify(GENERATED, kept, OWNER, PLACE)).toEqual({ right: true, stale: false })
+    const without = hasherWith(CHEAP, pepper('k2', { k2 }))
+    await expect(without.verify(GENERATED, kept, OWNER, PLACE)).rejects.toMatchObject({
+      code: 'unavailable',
+    })
+    const stranger = createKeyedHash(pepper('k1', { k1: k2 }))
+    const text = createKeyedHash(OLD_PEPPER).make(GENERATED, OWNER)
+    expect(stranger.matches(GENERATED, OWNER, text)).toBe(false)
+    expect(() => createKeyedHash(pepper('k2', { k2 })).matches(GENERATED, OWNER, text)).toThrow(
+      AppError,
+    )
+  })
+})
+
+describe('a password hashed by another system', () => {
+  const read = (text: string) => {
+    const result = parseForeignHash(text)
+    if (!result.ok) throw new Error(result.reason)
+    return result.hash
+  }
+  const costs = (hasher: ReturnType<typeof hasherWith>) => [...hasher.stats().runsByCost]
+
+  for (const [kind, text] of Object.entries(FOREIGN_HASHES)) {
+    it(`is right, alone, and to be hashed anew: ${kind}`, async () => {
+      const hasher = hasherWith()
+      const sealed = await hasher.adopt(read(text), OWNER, PLACE)
+      const check = (typed: string) => hasher.verify(typed, sealed, OWNER, PLACE)
+      expect(await check(MOVED)).toEqual({ right: true, stale: true })
+      for (const typed of ['', MOVED.slice(0, -1), `${MOVED} `, MOVED.normalize('NFD'), text]) {
+        expect((await check(typed)).right).toBe(false)
+      }
+      await expect(hasher.verify(MOVED, sealed, 'password:bruno', PLACE)).rejects.toMatchObject({
+        code: 'unavailable',
+      })
+      const opened = createSealer(OLD_PEPPER, 'pepper').open(sealed, OWNER).toString()
+      expect(opened).toMatch(/^\$adopted\$/)
+    })
+  }
+
+  it('agrees with the reference program of argon2', async () => {
+    const text = '$argon2i$v=19$m=65536,t=2,p=4$c29tZXNhbHQ$RdescudvJCsgt3ub+b+dWRWJTmaaJObG'
+    const hasher = hasherWith()
+    const sealed = await hasher.adopt(read(text), OWNER, PLACE)
+    expect((await hasher.verify('password', sealed, OWNER, PLACE)).right).toBe(true)
+  })
+
+  it('never passes for one of ours, though it costs the same', async () => {
+    const parameters = { memoryKib: 4096, iterations: 3, parallelism: 1 }
+    const hasher = hasherWith(parameters)
+    const sealed = await hasher.adopt(read(FOREIGN_HASHES.argon2id), OWNER, PLACE)
+    expect(await hasher.verify(MOVED, sealed, OWNER, PLACE)).toEqual({ right: true, stale: true })
+    expect(costs(hasher)).toEqual([['m=4096,t=3,p=1', 1]])
+  })
+
+  it.each(['SSHA, its salt of 4 bytes', 'SSHA256', 'SSHA512'] as const)(
+    'is wrapped in one argon2id where its own is quick, and costs one at each try: %s',
+    async (kind) => {
+      const hasher = hasherWith()
+      const hash = read(FOREIGN_HASHES[kind])
+      const sealed = await hasher.adopt(hash, OWNER, PLACE)
+      expect(costs(hasher)).toEqual([['m=1024,t=2,p=1', 1]])
+      await hasher.verify(MOVED, sealed, OWNER, PLACE)
+      await hasher.verify('wrong', sealed, OWNER, PLACE)
+      expect(costs(hasher)).toEqual([['m=1024,t=2,p=1', 3]])
+      const opened = createSealer(OLD_PEPPER, 'pepper').open(sealed, OWNER).toString()
+      const digest = 'hash' in hash ? Buffer.from(hash.hash).toString('base64').slice(0, 24) : ''
+      expect(digest).not.toBe('')
+      expect(opened).not.toContain(digest)
+    },
+  )
+
+  it('is checked in the queue, and no work of it is begun where that is full', async () => {
+    const { queue, ask } = bench({ queueMax: 1 })
+    const sealer = createSealer(OLD_PEPPER, 'pepper')
+    const keyed = createKeyedHash(OLD_PEPPER)
+    const hasher = createHasher({ sealer, keyed, queue, parameters: CHEAP, random })
+    const sealed = await hasher.adopt(read(FOREIGN_HASHES['bcrypt 2b']), OWNER, PLACE)
+    for (const name of ['1', '2']) ask(PLACE, name)
+    await expect(hasher.verify(MOVED, sealed, OWNER, PLACE)).rejects.toMatchObject({ code: 'busy' })
+    await expect(hasher.adopt(read(FOREIGN_HASHES.SSHA256), OWNER, PLACE)).rejects.toMatchObject({
+      code: 'busy',
+    })
+  })
+
+  it('is wrong for all that bcrypt would take the beginning of for the whole', async () => {
+    const hasher = hasherWith()
+    const whole = 'x'.repeat(72)
+    const verify = async (made: string, typed: string) => {
+      const sealed = await hasher.adopt(read(await bcryptHash(made, 8)), OWNER, PLACE)
+      return (await hasher.verify(typed, sealed, OWNER, PLACE)).right
+    }
+    expect(await verify(whole, whole)).toBe(true)
+    expect(await verify(whole, `${whole}y`)).toBe(false)
+    expect(await verify(`${whole}y`, `${whole}z`)).toBe(false)
+    expect(await verify('short', 'short\0and more')).toBe(false)
+  })
+})
+
 describe('the work of a try', () => {
-  it('is one argon2id of the same cost for right, wrong and unknown', async () => {
+  it('is one argon2id of the same cost for right, wrong, generated and unknown', async () => {
     const hasher = hasherWith()
     const sealed = await hasher.hash(PASSWORD, OWNER, PLACE)
+    const kept = hasher.keep(GENERATED, OWNER)
     const tries: [typed: string, sealed: string | null][] = [
       [PASSWORD, sealed],
       ['wrong', sealed],
+      [GENERATED, kept],
+      ['wrong', kept],
+      ['', kept],
       [PASSWORD, null],
       ['', null],
     ]
@@ -490,7 +628,13 @@ describe('the work of a try', () => {
   it('is not begun when the queue is full', async () => {
     const { queue, ask } = bench({ queueMax: 1 })
     const sealer = createSealer(OLD_PEPPER, 'pepper')
-    const hasher = createHasher({ sealer, queue, parameters: CHEAP, random })
+    const hasher = createHasher({
+      sealer,
+      keyed: createKeyedHash(OLD_PEPPER),
+      queue,
+      parameters: CHEAP,
+      random,
+    })
     for (const name of ['1', '2']) ask(PLACE, name)
     expect(() => hasher.reserve(PLACE)).toThrow(AppError)
     await expect(hasher.verify(PASSWORD, null, OWNER, PLACE)).rejects.toMatchObject({

@@ -225,27 +225,32 @@ describe('a line is matched', () => {
 
 describe('a line is rejected alone, with its number and the reason', () => {
   it('for each thing that may be wrong in it', async () => {
-    const header = `${HEADER},email,birth_date,establishments,locale,password,personal_password`
+    const header = `${HEADER},email,birth_date,establishments,locale,password,personal_password,password_hash`
     const { report, events } = await office.import(
       csv(
         header,
-        'A,a,teacher,A,B,,,,,,',
-        'B,b,pupil,A,B,,,,,,',
-        'C,c,teacher,,B,,,,,,',
-        'D,d,teacher,A,B,nowhere,,,,,',
-        'E,e,teacher,A,B,,31/02/2012,,,,',
-        'F,f,teacher,A,B,,2013-02-29,,,,',
-        'G,g,teacher,A,B,,,04 40,,,',
-        'H,h,teacher,A,B,,,,de,,',
-        'I,i,teacher,A,B,,,,,one-secret,two-secret',
-        `J,j,teacher,A,B,,,,,${'x'.repeat(257)},`,
+        'A,a,teacher,A,B,,,,,,,',
+        'B,b,pupil,A,B,,,,,,,',
+        'C,c,teacher,,B,,,,,,,',
+        'D,d,teacher,A,B,nowhere,,,,,,',
+        'E,e,teacher,A,B,,31/02/2012,,,,,',
+        'F,f,teacher,A,B,,2013-02-29,,,,,',
+        'G,g,teacher,A,B,,,04 40,,,,',
+        'H,h,teacher,A,B,,,,de,,,',
+        'I,i,teacher,A,B,,,,,one-secret,two-secret,',
+        `J,j,teacher,A,B,,,,,${'x'.repeat(257)},,`,
         'K,k,teacher,A',
-        'A,l,teacher,A,B,,,,,,',
-        'M,A,teacher,A,B,,,,,,',
-        'N,n,teacher,A,B,,,,,,',
+        'A,l,teacher,A,B,,,,,,,',
+        'M,A,teacher,A,B,,,,,,,',
+        'N,n,teacher,A,B,,,,,,,',
+        'O,o,teacher,A,B,,,,,one-secret,,$2b$10$secret',
+        'P,p,teacher,A,B,,,,,,,$2b$10$secret',
+        'Q,q,teacher,A,B,,,,,,,{SSHA}c2VjcmV0LXNlY3JldC1zZWNyZXQ=',
+        'R,r,teacher,A,B,,,,,,,one-secret',
+        `S,s,teacher,A,B,,,,,,,$2b$20$${'a'.repeat(53)}`,
       ),
     )
-    expect(report).toMatchObject({ added: 2, rejected: 12 })
+    expect(report).toMatchObject({ added: 2, rejected: 17 })
     expect(reasons(events)).toEqual([
       '3: user_type "pupil" is not one of teacher, staff, student, guardian, inspector, internship_counsellor',
       '4: given_name is empty',
@@ -256,9 +261,14 @@ describe('a line is rejected alone, with its number and the reason', () => {
       '9: locale "de" is not fr or en',
       '10: password and personal_password are both given: only one can hold',
       '11: password is longer than 256 characters',
-      '12: has 4 cells where the header has 11',
+      '12: has 4 cells where the header has 12',
       '13: external_id "A" is on line 2 already',
       '14: identifier "A" is on line 2 already',
+      '16: password and password_hash are both given: only one can hold',
+      '17: password_hash is not as a hash of its kind is written',
+      '18: password_hash has 0 bytes of salt: from 4 to 64 can be taken',
+      '19: password_hash is of no kind that is known here: argon2, bcrypt, PBKDF2, or salted SHA as directories write them',
+      '20: password_hash has 20 (log2 of the rounds) as its cost: from 8 to 14 can be taken',
     ])
   })
 

@@ -332,6 +332,8 @@ describe('every mail', () => {
     ['pin_reset_code', codeMail(10)],
     ['pin_reset_code', codeMail(1)],
     ['address_code', codeMail(10)],
+    ['password_reset_code', codeMail(10)],
+    ['notice', { ...notice('password_expires', false), until: at }],
   ]
 
   it.each(LOCALES)(

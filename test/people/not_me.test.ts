@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Account } from '../../accounts/account.ts'
 import { notMeToken, readNotMeToken } from '../../accounts/not_me.ts'
 import { tell } from '../../accounts/notices.ts'
+import type { NoticeCode } from '../../accounts/ports.ts'
 import type { Browser } from '../support/browser.ts'
 import { giveKey } from '../support/otp_key.ts'
 import type { RelyingParty, Tokens } from '../support/relying_party.ts'
@@ -16,9 +17,10 @@ import {
   startSchool,
 } from '../support/school.ts'
 import { acts, devicesOf, enter, errorsOf, formIn, noticesOf } from './acts.ts'
-import { mailedTo, noticeLettersTo, notMeLink, WRITES_MAILS } from './letters.ts'
+import { lettersTo, mailedTo, noticeLettersTo, notMeLink, WRITES_MAILS } from './letters.ts'
 
 const NEW_PASSWORD = 'Marronnier-Encre-58'
+const BY_CODE = 'With a code sent to the e-mail address that you confirmed'
 const OFFLINE = { scope: 'openid offline_access', prompt: 'consent' }
 
 let school: School
@@ -193,7 +195,8 @@ describe('notices on pages', () => {
   it('offer it for seven days, once, and not where the school has acted', async () => {
     const { deps } = school.gateway.core
     const { sub } = await school.person({ identifier: 'on.pages', protection: 'none' })
-    const codes = ['pin_blocked', 'key_blocked', 'devices_forgotten', 'key_assigned'] as const
+    const ours = ['key_assigned', 'password_replaced', 'password_given_back', 'password_expires']
+    const codes = ['pin_blocked', 'key_blocked', 'password_reset_by_mail', ...ours] as NoticeCode[]
     for (const code of codes) {
       await deps.store.transact((tables) => tell(deps, tables, sub, code))
     }
@@ -309,11 +312,12 @@ describe('the button "This wasn’t me"', () => {
     expect((await school.browser().open(link)).step).toBe('not_me_done')
   })
 
-  it('names a key as a way back only to whoever has one, and no way that does not exist', async () => {
+  it('names a key, and a mailed code, as ways back only to whoever has them', async () => {
     const without = await robbed({ identifier: 'ways.few' })
     const few = (await saysNo(without.link)).view.text
     expect(few).toContain('temporary password from your school')
     expect(few).not.toContain('With your OTP key')
+    expect(few).not.toContain(BY_CODE)
     const more = await robbed({ identifier: 'ways.many', userType: 'staff' })
     await school.gateway.core.deps.store.accounts.setVerifiedEmail(more.person.sub, 'me@x.example')
     const held = await giveKey(school, more.person.sub)
@@ -324,7 +328,15 @@ describe('the button "This wasn’t me"', () => {
     })
     const many = (await saysNo(more.link)).view.text
     expect(many).toContain('With your OTP key')
-    expect(many).not.toContain('the address that you confirmed')
+    expect(many).toContain(BY_CODE)
+    const forbidden = await robbed({ identifier: 'ways.forbidden', userType: 'inspector' })
+    await school.gateway.core.deps.store.accounts.setVerifiedEmail(
+      forbidden.person.sub,
+      'i@x.example',
+    )
+    await school.policies({ inspector: { passwords: { self_service_reset: false } } })
+    expect((await saysNo(forbidden.link)).view.text).not.toContain(BY_CODE)
+    await school.policies({ inspector: {} })
   })
 
   it('ends a sign-in that is half way: at the PIN, at a new password', async () => {
@@ -446,6 +458,36 @@ describe('after "This wasn’t me"', () => {
     await enter(application, other, 'back.by.key', { password: NEW_PASSWORD })
     expect(other.view.step).toBe('pin')
     expect(other.view.html.querySelector('input[name=pin]')).toBeNull()
+  })
+
+  it('a mailed code leads to a new password; the PIN stays blocked', async () => {
+    const { person, link } = await robbed({ identifier: 'back.by.mail', pin: PIN })
+    const { accounts } = school.gateway.core.deps.store
+    await accounts.setVerifiedEmail(person.sub, 'mine@home.example')
+    expect((await saysNo(link)).view.text).toContain(BY_CODE)
+    const browser = school.browser()
+    await application.start(browser)
+    await browser.submit({}, { form: 'form[action$="/forgotten_password"]' })
+    await browser.submit({ identifier: 'back.by.mail' })
+    const [letter] = lettersTo(school, person.sub).filter(
+      ({ template }) => template === 'password_reset_code',
+    )
+    await browser.submit({ code: letter?.template === 'password_reset_code' ? letter.code : '' })
+    await browser.submit({ new_password: PASSWORD, confirm_password: PASSWORD })
+    expect(errorsOf(browser.view)[0]).toContain('This is the password you are replacing.')
+    await browser.submit({ new_password: NEW_PASSWORD, confirm_password: NEW_PASSWORD })
+    expect(browser.view.step).toBe('login')
+    school.later(MINUTE_MS)
+    await accounts.setProtection(person.sub, 'pin')
+    await browser.submit({ password: NEW_PASSWORD })
+    expect(browser.view.step).toBe('pin')
+    expect(browser.view.text).toContain('Your PIN code is blocked')
+    expect(await stored(person.sub)).toMatchObject({
+      password: { voidedAt: null },
+      pin: { blockedAt: expect.any(Number) },
+    })
+    // An old mail, now that its person is back in.
+    expect((await school.browser().open(link)).step).toBe('not_me_over')
   })
 
   it('a second click on a page that was left open changes nothing for whoever is back', async () => {

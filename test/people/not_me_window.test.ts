@@ -71,6 +71,13 @@ const say = async (token: string): Promise<boolean> => {
   return said
 }
 
+const resetByMail = async (sub: string): Promise<void> => {
+  const { accounts } = core().deps.store
+  const { password } = await stored(sub)
+  const record = { ...(password ?? expect.fail('a password')), setAt: core().deps.clock() }
+  await accounts.resetPasswordByMail(sub, record.sealed, record)
+}
+
 /** Enrols an app, with a clock that goes on by `tickMs` at each reading. */
 const enrol = async (sub: string, tickMs = 0) => {
   const { deps } = core()
@@ -228,6 +235,48 @@ describe('"This wasn’t me" takes from the account what came to it in seven day
     await say(await told(sub, 'password_changed'))
     expect((await stored(sub)).verifiedEmail).toBeNull()
     expect(securedMails(sub)).toEqual(['nw.removed@tilleuls.example', 'mine@home.example'])
+  })
+
+  it('the address whose mailbox a password was reset by, however long it was theirs', async () => {
+    const { sub } = await somebody('nw.mailbox')
+    await proveAddress(sub, 'mine@home.example')
+    school.later(8 * DAY_MS)
+    await resetByMail(sub)
+    await say(await told(sub, 'new_connection'))
+    expect((await stored(sub)).verifiedEmail).toBeNull()
+    expect(await audited(sub, 'address_removed')).toEqual([
+      { why: 'password_reset_by_mail', restored: false },
+    ])
+    expect(securedMails(sub)).toEqual(['nw.mailbox@tilleuls.example', 'mine@home.example'])
+  })
+
+  it('but not the address of a reset that nobody doubted for seven days', async () => {
+    const { sub } = await somebody('nw.mailbox.old')
+    await proveAddress(sub, 'mine@home.example')
+    await resetByMail(sub)
+    school.later(8 * DAY_MS)
+    await say(await told(sub, 'new_connection'))
+    expect((await stored(sub)).verifiedEmail).toBe('mine@home.example')
+  })
+
+  it('of two addresses the one that the password was reset by', async () => {
+    const { sub } = await somebody('nw.mailbox.thief')
+    await proveAddress(sub, 'mine@home.example')
+    school.later(8 * DAY_MS)
+    await proveAddress(sub, THIEF)
+    school.later(MINUTE_MS)
+    await resetByMail(sub)
+    await say(await told(sub, 'new_connection'))
+    expect((await stored(sub)).verifiedEmail).toBe('mine@home.example')
+
+    const other = await somebody('nw.mailbox.changed')
+    await proveAddress(other.sub, 'mine@home.example')
+    school.later(8 * DAY_MS)
+    await resetByMail(other.sub)
+    school.later(MINUTE_MS)
+    await proveAddress(other.sub, THIEF)
+    await say(await told(other.sub, 'new_connection'))
+    expect((await stored(other.sub)).verifiedEmail).toBeNull()
   })
 
   it('but no address from before', async () => {

@@ -248,6 +248,19 @@ describe('sign-ins again and again from one new place', () => {
     expect(text).not.toMatch(/\d{13}/)
   })
 
+  it('of a password say until when it is to be changed', async () => {
+    const person = await somebody({ protection: 'none' })
+    const { deps } = school.gateway.core
+    const until = String(Date.UTC(2026, 9, 2, 10))
+    await deps.store.transact((tables) =>
+      tell(deps, tables, person.sub, 'password_expires', { params: { until } }),
+    )
+    const { text } = await (await signIn(person)).open('/')
+    expect(text).toContain('Your password must be changed soon.')
+    expect(text).toContain('2 October 2026 at 12:00')
+    expect(text).not.toContain(until)
+  })
+
   it('show nothing of this on pages', async () => {
     const person = await somebody({ protection: 'notification' })
     await signIn(person)

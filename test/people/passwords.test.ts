@@ -225,8 +225,8 @@ describe('a password that grows old', () => {
 describe('a new password is refused, and the page says why', () => {
   const REASONS: readonly (readonly [typed: string, reason: string])[] = [
     ['Nuage-31', 'This password is too short. Use at least 12 characters.'],
-    ['aaaaaaaaaaaa', 'Many people use this password.'],
-    ['azertyuiop2026', 'Many people use this password.'],
+    ['aaaaaaaaaaaa', 'Too easy to guess: it repeats itself.'],
+    ['azertyuiop2026', 'Too easy to guess: many people use it.'],
     ['628193047561', 'A password of digits only is too easy to guess.'],
     ['Camille-Moreau-1', 'This password contains your name'],
     ['Tilleuls-Tilleuls', 'This password contains your name'],

@@ -1,0 +1,188 @@
+import { basename, resolve } from 'node:path'
+import { removeCalendar, saveCalendar } from '../accounts/calendars.ts'
+import type { NamedHoliday } from '../accounts/holiday.ts'
+import type { SchoolCalendar } from '../accounts/ports.ts'
+import { readBounded } from './bounded_file.ts'
+import { type Command, type Context, EXIT, type Exit, text, UsageError } from './command.ts'
+import { fileProblem, table, time } from './output.ts'
+
+const FILE_BYTES_MAX = 1_000_000
+
+/** UTF-8, else the Western European encoding of Windows: only names have accents. */
+const decode = (bytes: Buffer): string => {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    return new TextDecoder('windows-1252').decode(bytes)
+  }
+}
+
+const establishmentIn = ({ values }: Context): string | undefined => {
+  const code = text(values, 'establishment')?.trim().toUpperCase()
+  if (code !== undefined && !/^[0-9A-Z_-]{1,20}$/.test(code)) {
+    throw new UsageError(`--establishment "${code}" is not a UAI code`)
+  }
+  return code
+}
+
+const requiredEstablishment = (context: Context): string => {
+  const code = establishmentIn(context)
+  if (code === undefined) {
+    throw new UsageError('Say whose calendar it is: --establishment UAI')
+  }
+  return code
+}
+
+/** Days as people check them. */
+const rows = (holidays: readonly Pick<NamedHoliday, 'first' | 'last'>[]) =>
+  holidays.map(({ first, last }) => [`  ${first}`, first === last ? '' : last])
+
+const sayHolidays = (context: Context, holidays: readonly NamedHoliday[]): void => {
+  table(rows(holidays).map((cells, index) => [...cells, holidays[index]?.name ?? ''])).forEach(
+    context.out.line,
+  )
+}
+
+interface Read {
+  readonly holidays: readonly NamedHoliday[]
+  readonly skipped: number
+}
+
+/** Null when the file cannot be taken, which was said. */
+const read = async (context: Context, path: string): Promise<Read | null> => {
+  const { cwd, out } = context
+  const file = await readBounded(resolve(cwd, path), FILE_BYTES_MAX)
+  if (!file.ok) {
+    out.problem(fileProblem(path, { line: null, message: file.message }))
+    return null
+  }
+  const { deps } = await context.core()
+  // Loaded here only: no other command reads calendars.
+  const { readHolidayFile } = await import('../accounts/holiday_file.ts')
+  const result = readHolidayFile(decode(file.bytes), {
+    timeZone: deps.timeZone,
+    nowMs: deps.clock(),
+  })
+  if (!result.ok) {
+    for (const problem of result.problems) {
+      out.problem(fileProblem(path, problem))
+    }
+    return null
+  }
+  return result
+}
+
+/** Nobody may be there yet, or the code was mistyped: it is kept all the same. */
+const warnOfNobody = async (context: Context, establishment: string): Promise<void> => {
+  const { deps } = await context.core()
+  const people = await deps.store.people.count({ establishment })
+  if (Object.values(people).every((count) => count === 0)) {
+    const message = `nobody is in the establishment ${establishment}: is the code right?`
+    context.out.problem({ where: 'WARNING', message })
+  }
+}
+
+const importFile = async (context: Context): Promise<Exit> => {
+  const { values, positionals, out, by } = context
+  const [path = ''] = positionals
+  const establishment = requiredEstablishment(context)
+  const dryRun = values['dry-run'] === true
+  const found = await read(context, path)
+  if (found === null) {
+    return EXIT.refused
+  }
+  const { holidays, skipped } = found
+  sayHolidays(context, holidays)
+  if (skipped > 0) {
+    out.line(`${skipped} left out: called off, or over before a day of school`)
+  }
+  await warnOfNobody(context, establishment)
+  if (!dryRun) {
+    const { deps } = await context.core()
+    const days = holidays.map(({ first, last }) => [first, last] as const)
+    await saveCalendar(deps, establishment, days, by)
+  }
+  out.line(
+    dryRun
+      ? 'Dry run: nothing was written'
+      : `${holidays.length} holidays are the calendar of ${establishment} now`,
+  )
+  out.data({ dry_run: dryRun, establishment, file: basename(path), skipped, holidays })
+  return EXIT.ok
+}
+
+const sayCalendar = (context: Context, { establishment, atMs, by, days }: SchoolCalendar): void => {
+  context.out.line(`${establishment}, of ${time(atMs)} by ${by}`)
+  table(rows(days.map(([first, last]) => ({ first, last })))).forEach(context.out.line)
+}
+
+const show = async (context: Context): Promise<Exit> => {
+  const { out } = context
+  const establishment = establishmentIn(context)
+  const { deps } = await context.core()
+  const calendars =
+    establishment === undefined
+      ? await deps.store.calendars.list()
+      : await deps.store.calendars.find([establishment])
+  if (calendars.length === 0 && establishment !== undefined) {
+    out.problem({ where: establishment, message: 'has no calendar' })
+    return EXIT.refused
+  }
+  if (calendars.length === 0) {
+    out.line('No calendars')
+  }
+  for (const calendar of calendars) {
+    sayCalendar(context, calendar)
+  }
+  out.data(
+    calendars.map(({ establishment: code, atMs, by, days }) => ({
+      establishment: code,
+      saved: time(atMs),
+      by,
+      holidays: days.map(([first, last]) => ({ first, last })),
+    })),
+  )
+  return EXIT.ok
+}
+
+const remove = async (context: Context): Promise<Exit> => {
+  const { out, by } = context
+  const establishment = requiredEstablishment(context)
+  const { deps } = await context.core()
+  if (!(await removeCalendar(deps, establishment, by))) {
+    out.problem({ where: establishment, message: 'has no calendar' })
+    return EXIT.refused
+  }
+  out.line(`${establishment} has no calendar any more`)
+  out.data({ establishment, removed: true })
+  return EXIT.ok
+}
+
+const ESTABLISHMENT = { establishment: { type: 'string' } } as const
+
+export const calendarImport: Command = {
+  name: 'calendar import',
+  usage: 'FILE --establishment UAI [--dry-run]',
+  summary: 'sets the holidays of an establishment, from an ICS file or a list of dates',
+  options: { ...ESTABLISHMENT, 'dry-run': { type: 'boolean' } },
+  positionals: [1, 1],
+  run: importFile,
+}
+
+export const calendarShow: Command = {
+  name: 'calendar show',
+  usage: '[--establishment UAI]',
+  summary: 'lists holidays',
+  options: ESTABLISHMENT,
+  positionals: [0, 0],
+  run: show,
+}
+
+export const calendarRemove: Command = {
+  name: 'calendar remove',
+  usage: '--establishment UAI',
+  summary: 'forgets the holidays of an establishment',
+  options: ESTABLISHMENT,
+  positionals: [0, 0],
+  run: remove,
+}

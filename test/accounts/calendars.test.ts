@@ -1,0 +1,337 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { holidaysIn, removeCalendar, saveCalendar } from '../../accounts/calendars.ts'
+import { dayAfter, dayAt, dayStart, epochDay, isoDate, weekday } from '../../accounts/days.ts'
+import type { HolidaysRead } from '../../accounts/holiday.ts'
+import { readHolidayFile } from '../../accounts/holiday_file.ts'
+import type { Deps } from '../../accounts/ports.ts'
+import { temporaryStore } from '../adapters/temporary.ts'
+
+const PARIS = 'Europe/Paris'
+const NOW = Date.UTC(2026, 10, 24, 8, 0, 0)
+
+const read = (text: string): HolidaysRead => readHolidayFile(text, { timeZone: PARIS, nowMs: NOW })
+
+/** `2026-12-19 2027-01-03 Noël`, or what is wrong: `3: …`. */
+const summary = (text: string): string[] => {
+  const result = read(text)
+  return result.ok
+    ? result.holidays.map(({ first, last, name }) => `${first} ${last} ${name}`)
+    : result.problems.map(({ line, message }) => `${line}: ${message}`)
+}
+
+const ics = (...events: string[]): string =>
+  [
+    'BEGIN:VCALENDAR',
+    'VERSION:2.0',
+    'PRODID:-//school//EN',
+    ...events.flatMap((event, index) => [
+      'BEGIN:VEVENT',
+      `UID:${event.includes('RECURRENCE-ID') ? index - 1 : index}@school`,
+      ...event.split('\n'),
+      'END:VEVENT',
+    ]),
+    'END:VCALENDAR',
+    '',
+  ].join('\r\n')
+
+const NOEL = 'DTSTART;VALUE=DATE:20261219\nDTEND;VALUE=DATE:20270104\nSUMMARY:Vacances de Noël'
+
+describe('a calendar file', () => {
+  it('ends an event of days on the day before its DTEND', () => {
+    expect(summary(ics(NOEL))).toEqual(['2026-12-19 2027-01-03 Vacances de Noël'])
+    expect(summary(`\ufeff${ics(NOEL).replaceAll('\r\n', '\n')}`)).toHaveLength(1)
+  })
+
+  it.each([
+    ['no end', 'DTSTART;VALUE=DATE:20270517', '2027-05-17 2027-05-17'],
+    [
+      'an end like its beginning',
+      'DTSTART;VALUE=DATE:20270517\nDTEND;VALUE=DATE:20270517',
+      '2027-05-17 2027-05-17',
+    ],
+    ['a duration', 'DTSTART;VALUE=DATE:20270517\nDURATION:P2D', '2027-05-17 2027-05-18'],
+    [
+      'times within a day',
+      'DTSTART:20270517T080000\nDTEND:20270517T180000',
+      '2027-05-17 2027-05-17',
+    ],
+    [
+      'an evening to a morning',
+      'DTSTART:20261218T180000\nDTEND:20270104T080000',
+      '2026-12-19 2027-01-03',
+    ],
+    [
+      'midnight to midnight',
+      'DTSTART:20261219T000000\nDTEND:20270104T000000',
+      '2026-12-19 2027-01-03',
+    ],
+    [
+      'a morning to an afternoon',
+      'DTSTART:20261218T080000\nDTEND:20270104T140000',
+      '2026-12-18 2027-01-04',
+    ],
+    [
+      'an afternoon that is a morning of UTC',
+      'DTSTART:20261218T113000Z\nDTEND:20270103T113000Z',
+      '2026-12-19 2027-01-03',
+    ],
+    ['times of UTC', 'DTSTART:20261218T230000Z\nDTEND:20270103T230000Z', '2026-12-19 2027-01-03'],
+    [
+      'times of a zone',
+      'DTSTART;TZID=America/Guadeloupe:20261219T000000\nDTEND;TZID=America/Guadeloupe:20270104T000000',
+      '2026-12-19 2027-01-03',
+    ],
+  ])('with %s is understood in days of the school', (_, event, days) => {
+    expect(summary(ics(event))).toEqual([`${days} null`])
+  })
+
+  it('leaves out what was called off, and what leaves every day its school, and counts it', () => {
+    const night = 'DTSTART:20261218T180000\nDTEND:20261219T080000'
+    expect(read(ics(NOEL, `${NOEL}\nSTATUS:CANCELLED`, night))).toMatchObject({
+      ok: true,
+      skipped: 2,
+      holidays: [{ first: '2026-12-19' }],
+    })
+    expect(summary(ics(`${NOEL}\nSTATUS:CANCELLED`))).toEqual(['null: holds no holiday'])
+  })
+
+  it('writes down what repeats for three years from now, and not what is over', () => {
+    const mayDay = 'DTSTART;VALUE=DATE:20000501\nRRULE:FREQ=YEARLY\nSUMMARY:May Day'
+    expect(summary(ics(mayDay))).toEqual([
+      '2027-05-01 2027-05-01 May Day',
+      '2028-05-01 2028-05-01 May Day',
+      '2029-05-01 2029-05-01 May Day',
+    ])
+    const until = 'DTSTART;VALUE=DATE:20260902\nRRULE:FREQ=WEEKLY;UNTIL=20261209'
+    expect(summary(ics(until)).map((one) => one.slice(0, 10))).toEqual([
+      '2026-11-25',
+      '2026-12-02',
+      '2026-12-09',
+    ])
+  })
+
+  it('takes exceptions of what repeats: left out, called off, moved', () => {
+    const weekly = 'DTSTART;VALUE=DATE:20261202\nRRULE:FREQ=WEEKLY;COUNT=4\nSUMMARY:Day off'
+    const first = (event: string[]) => summary(ics(...event)).map((one) => one.slice(0, 10))
+    expect(first([`${weekly}\nEXDATE;VALUE=DATE:20261209`])).toEqual([
+      '2026-12-02',
+      '2026-12-16',
+      '2026-12-23',
+    ])
+    const change = 'RECURRENCE-ID;VALUE=DATE:20261209\nDTSTART;VALUE=DATE:'
+    expect(first([weekly, `${change}20261210`])).toContain('2026-12-10')
+    expect(first([weekly, `${change}20261210`])).not.toContain('2026-12-09')
+    expect(first([weekly, `${change}20261209\nSTATUS:CANCELLED`])).toHaveLength(3)
+  })
+
+  it.each([
+    [
+      'a date that there is not',
+      'DTSTART;VALUE=DATE:20261319',
+      '4: the event "x" DTSTART "2026-13-19" is not a date',
+    ],
+    [
+      'a 29 February of another year',
+      'DTSTART;VALUE=DATE:20270228\nDTEND;VALUE=DATE:20270229',
+      '4: the event "x" DTEND "2027-02-29" is not a date',
+    ],
+    ['no beginning', 'DTEND;VALUE=DATE:20270229', '4: the event "x" has no DTSTART'],
+    [
+      'an end before its beginning',
+      'DTSTART;VALUE=DATE:20270517\nDTEND;VALUE=DATE:20270510',
+      '4: the event "x" ends before it begins',
+    ],
+    [
+      '121 days',
+      'DTSTART;VALUE=DATE:20270101\nDTEND;VALUE=DATE:20270502',
+      '4: the event "x" 2027-01-01 to 2027-05-01 is 121 days: at most 120',
+    ],
+    [
+      'a year too early',
+      'DTSTART;VALUE=DATE:19991231',
+      '4: the event "x" 1999-12-31 is not between 2000 and 2100',
+    ],
+    [
+      'a year too late',
+      'DTSTART;VALUE=DATE:21010101',
+      '4: the event "x" 2101-01-01 is not between 2000 and 2100',
+    ],
+    [
+      'an hourly rule',
+      'DTSTART:20270101T000000\nRRULE:FREQ=HOURLY',
+      '4: the event "x" repeats "hourly": at most daily',
+    ],
+    [
+      'a daily rule with every second',
+      `DTSTART:20000101T000000\nRRULE:FREQ=DAILY;BYSECOND=${Array.from({ length: 60 }, (_, i) => i).join(',')}`,
+      '4: the event "x" repeats more than 30000 times',
+    ],
+  ])('is refused for %s, and says where', (_, event, problem) => {
+    const events = problem.startsWith('4:') ? [`${event}\nSUMMARY:x`] : [event]
+    expect(summary(ics(...events))).toEqual([problem])
+    expect(summary(ics(NOEL, ...events))).toEqual([problem.replace('4:', '10:')])
+  })
+
+  it('takes 120 days, and 500 events, and no more', () => {
+    const long = 'DTSTART;VALUE=DATE:20270101\nDTEND;VALUE=DATE:20270501'
+    expect(summary(ics(long))).toEqual(['2027-01-01 2027-04-30 null'])
+    const many = (count: number) =>
+      Array.from(
+        { length: count },
+        (_, i) => `DTSTART;VALUE=DATE:${dayAfter('2027-01-01', i).replaceAll('-', '')}`,
+      )
+    expect(summary(ics(...many(500)))).toHaveLength(500)
+    expect(summary(ics(...many(501)))).toEqual(['null: has more than 500 events'])
+    const daily = 'DTSTART;VALUE=DATE:20261201\nRRULE:FREQ=DAILY'
+    expect(summary(ics(daily))).toEqual(['null: has more than 500 holidays'])
+  })
+
+  it('is refused whole when it is none, whatever it holds', () => {
+    expect(summary('BEGIN:VCALENDAR\nnonsense')[0]).toMatch(
+      /^null: is not a calendar that can be read/,
+    )
+    expect(summary(ics('DTSTART:garbage'))[0]).toMatch(/^(null|4): /)
+    fc.assert(
+      fc.property(fc.string(), (noise) => {
+        expect(read(`BEGIN:VCALENDAR\n${noise}`).ok).toBe(false)
+      }),
+    )
+  })
+})
+
+describe('a list of dates', () => {
+  it('is read as schools write it', () => {
+    const list = [
+      'first;last;name',
+      '2026-12-19 2027-01-03 Vacances de Noël # two weeks',
+      '# a bridge',
+      '',
+      '14/05/2027',
+      '"06/02/2027";"21/02/2027"',
+      '\t2027-04-03,2027-04-18,Printemps',
+    ].join('\r\n')
+    expect(summary(`\ufeff${list}`)).toEqual([
+      '2026-12-19 2027-01-03 Vacances de Noël',
+      '2027-02-06 2027-02-21 null',
+      '2027-04-03 2027-04-18 Printemps',
+      '2027-05-14 2027-05-14 null',
+    ])
+  })
+
+  it('names each bad line with its number, and is not taken', () => {
+    const list = [
+      '2026-12-19 2027-01-03',
+      '2027-02-30',
+      '31/04/2027;05/05/2027',
+      'next week',
+      '2027-01-03 2026-12-19',
+      '2027-01-01 2027-05-01',
+      '2027-02-06 - 2027-02-21',
+      '1999-01-01',
+      '2027-05-14 2027-13-01',
+    ].join('\n')
+    expect(summary(list)).toEqual([
+      '2: "2027-02-30" is not a date (YYYY-MM-DD or DD/MM/YYYY)',
+      '3: "31/04/2027" is not a date (YYYY-MM-DD or DD/MM/YYYY)',
+      '4: "next week" is not a date (YYYY-MM-DD or DD/MM/YYYY)',
+      '5: ends on 2026-12-19, before it begins on 2027-01-03',
+      '6: 2027-01-01 to 2027-05-01 is 121 days: at most 120',
+      '7: has another date further on: write the first day and the last, then the name',
+      '8: 1999-01-01 is not between 2000 and 2100',
+      '9: "2027-13-01" is not a date (YYYY-MM-DD or DD/MM/YYYY)',
+    ])
+  })
+
+  it('holds each holiday once, and something', () => {
+    expect(summary('2027-05-14\n2027-05-14\n')).toEqual(['2027-05-14 2027-05-14 null'])
+    expect(summary('# nothing\n')).toEqual(['null: holds no holiday'])
+    expect(summary('')).toEqual(['null: holds no holiday'])
+  })
+})
+
+describe('days', () => {
+  const days = fc.integer({ min: 0, max: 130 * 365 })
+
+  it('are counted as calendars count them', () => {
+    fc.assert(
+      fc.property(days, (count) => {
+        const date = dayAfter('1970-01-01', count)
+        const iso = new Date(count * 86_400_000)
+        expect(date).toBe(iso.toISOString().slice(0, 10))
+        expect(epochDay(date)).toBe(count)
+        expect(weekday(date) % 7).toBe(iso.getUTCDay())
+        const [year = 0, month = 0, day = 0] = date.split('-').map(Number)
+        expect(isoDate(year, month, day)).toBe(date)
+      }),
+    )
+    expect([isoDate(2027, 2, 29), isoDate(2028, 2, 29), isoDate(2100, 2, 29)]).toEqual([
+      null,
+      '2028-02-29',
+      null,
+    ])
+  })
+
+  it('begin when the clocks of their zone say so, whenever clocks change', () => {
+    const zones = [
+      'Europe/Paris',
+      'America/Miquelon',
+      'Pacific/Noumea',
+      'America/Cayenne',
+      'Asia/Beirut',
+    ]
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...zones),
+        fc.integer({ min: 11_000, max: 25_000 }),
+        (zone, n) => {
+          const date = dayAfter('1970-01-01', n)
+          const start = dayStart(date, 0, zone)
+          expect(dayAt(zone, start).date).toBe(date)
+          expect(dayAt(zone, start - 1).date).toBe(dayAfter(date, -1))
+        },
+      ),
+      { numRuns: 2_000 },
+    )
+  })
+})
+
+describe('holidays', () => {
+  it('go on over the weekend that follows them', () => {
+    const [one] = holidaysIn([['2026-12-19', '2027-01-01']], PARIS)
+    expect(one).toEqual({
+      fromMs: Date.parse('2026-12-19T00:00:00+01:00'),
+      toMs: Date.parse('2027-01-04T00:00:00+01:00'),
+      firstDayEndMs: Date.parse('2027-01-05T00:00:00+01:00'),
+    })
+    const [tuesday] = holidaysIn([['2027-05-11', '2027-05-11']], PARIS)
+    expect(tuesday?.toMs).toBe(Date.parse('2027-05-12T00:00:00+02:00'))
+  })
+})
+
+describe('a calendar of an establishment', () => {
+  it('is kept and removed, each with its audit entry', async () => {
+    const { store } = await temporaryStore()
+    const random = { bytes: (size: number) => crypto.getRandomValues(new Uint8Array(size)) }
+    const deps = { store, clock: () => NOW, random } as unknown as Deps
+    const days = [
+      ['2026-12-19', '2027-01-03'],
+      ['2027-02-06', '2027-02-21'],
+    ] as const
+    await saveCalendar(deps, '0750001A', days, 'cli:a')
+    expect(await store.calendars.list()).toEqual([
+      { establishment: '0750001A', atMs: NOW, by: 'cli:a', days },
+    ])
+    expect(await removeCalendar(deps, '0750001A', 'cli:b')).toBe(true)
+    expect(await removeCalendar(deps, '0750001A', 'cli:b')).toBe(false)
+    const entries = await store.audit.list({}, 10)
+    expect(entries.map(({ act, actor, detail }) => [act, actor, detail])).toEqual([
+      ['calendar_removed', 'cli:b', { establishment: '0750001A' }],
+      [
+        'calendar_saved',
+        'cli:a',
+        { establishment: '0750001A', holidays: 2, first: '2026-12-19', last: '2027-02-21' },
+      ],
+    ])
+  })
+})
