@@ -1,6 +1,6 @@
+import { dayStart, weekday } from '../policies/days.ts'
 import type { Holiday } from '../policies/password_age.ts'
 import { auditEntry } from './audit.ts'
-import { dayStart, weekday } from './days.ts'
 import type { Deps, HolidayDays } from './ports.ts'
 
 const FRIDAY = 5

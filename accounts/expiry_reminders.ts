@@ -66,7 +66,7 @@ const tellOne = async (
 }
 
 /** Tells those for whom it is due still, as they are in this transaction. Returns how many. */
-const tellAll = (deps: Deps, due: readonly Due[], holidaysOf: HolidaysOf): Promise<number> =>
+const tellDue = (deps: Deps, due: readonly Due[], holidaysOf: HolidaysOf): Promise<number> =>
   deps.store.transact(async (tables) => {
     const policies = await tables.policies.current()
     const nowMs = deps.clock()
@@ -98,7 +98,7 @@ const remindType = async (
       .map((account) => dueFor(account, policies, holidaysOf, nowMs))
       .filter((one) => one !== null)
     for (let at = 0; at < due.length; at += TOLD_AT_ONCE) {
-      told += await tellAll(deps, due.slice(at, at + TOLD_AT_ONCE), holidaysOf)
+      told += await tellDue(deps, due.slice(at, at + TOLD_AT_ONCE), holidaysOf)
     }
     if (page.length < LOOKED_AT_ONCE) {
       return told

@@ -1,4 +1,4 @@
-import { epochDay } from './days.ts'
+import { epochDay } from '../policies/days.ts'
 
 /** A holiday as a file gives it: what is kept of it, and what it is called there. */
 export interface NamedHoliday {
@@ -27,9 +27,9 @@ export type HolidaysRead =
 /** Far more than a school year has; a file with more is not a calendar of holidays. */
 export const HOLIDAYS_MAX = 500
 /** The summer of any school is shorter; more is two dates that do not belong together. */
-export const HOLIDAY_DAYS_MAX = 120
-export const HOLIDAY_YEAR_MIN = 2000
-export const HOLIDAY_YEAR_MAX = 2100
+const HOLIDAY_DAYS_MAX = 120
+const HOLIDAY_YEAR_MIN = 2000
+const HOLIDAY_YEAR_MAX = 2100
 
 const yearOf = (date: string): number => Number(date.slice(0, 4))
 

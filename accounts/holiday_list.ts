@@ -1,4 +1,4 @@
-import { isoDate } from './days.ts'
+import { isoDate } from '../policies/days.ts'
 import {
   type HolidayProblem,
   type HolidaysRead,

@@ -1,5 +1,5 @@
 import ICAL from 'ical.js'
-import { dayAfter, dayAt, isoDate } from './days.ts'
+import { dayAfter, dayAt, isoDate } from '../policies/days.ts'
 import {
   HOLIDAYS_MAX,
   type HolidayProblem,

@@ -2,6 +2,7 @@ import { normalizePassword, type PasswordRefusal } from '../policies/password_ru
 import type { Policy } from '../policies/policy.ts'
 import { type Account, isProtectedAlike, type PasswordRecord } from './account.ts'
 import { auditEntry } from './audit.ts'
+import { meantPassword } from './card_use.ts'
 import { judgeFor } from './judge_for.ts'
 import { laneOfPerson } from './lane.ts'
 import { tell, whence } from './notices.ts'
@@ -53,7 +54,9 @@ export const sealNewPassword = async (
 ): Promise<{ readonly ok: true; readonly sealed: string } | Refused> => {
   const lane = await laneOfPerson(deps, account, origin)
   const owner = passwordOwner(account.sub)
-  if ((await deps.hasher.verify(password, current.sealed, owner, lane)).right) {
+  // Of a card each way of typing it counts: it was handed out, and lies about.
+  const meant = meantPassword(account, password)
+  if ((await deps.hasher.verify(meant, current.sealed, owner, lane)).right) {
     return refused('same')
   }
   return { ok: true, sealed: await deps.hasher.hash(password, owner, lane) }

@@ -257,6 +257,13 @@ const forgetTriesHere = async (
   await passwordTries.succeed(subject, place, browser, network, deps.clock())
 }
 
+/**
+ * Tokens are dated in whole seconds, and those of the second in which an account was voided are
+ * refused. Whoever signs in with the new password at once must not be: what the second has seen
+ * before is ended before the password is stored, and once more after it.
+ */
+const endOfSecondBefore = (timeMs: number): number => timeMs - (timeMs % 1000) - 1
+
 /** As `whoseReset` gives it, with the code that was proved. */
 interface Proved {
   readonly account: Account
@@ -292,7 +299,7 @@ const store = async (
   if (!may || !(await tables.accounts.resetPasswordByMail(sub, current.sealed, record))) {
     return false
   }
-  await tables.accounts.voidBefore(sub, setAt)
+  await tables.accounts.voidBefore(sub, endOfSecondBefore(setAt))
   await forgetTriesHere(deps, tables, now, origin, presented)
   const devicesForgotten = await tables.devices.removeAll(sub)
   // The school's own address too: whoever reads the other one's mail may not be its owner.

@@ -1,13 +1,18 @@
-import { type Holiday, isLapsed, lastMoment, passwordState } from '../policies/password_age.ts'
+import {
+  type Holiday,
+  isLapsed,
+  lapsesAt,
+  lastMoment,
+  passwordState,
+} from '../policies/password_age.ts'
 import type { Policy, PolicySet } from '../policies/policy.ts'
-import { USER_TYPES, type UserType } from '../policies/user_type.ts'
+import { perUserType, type UserType } from '../policies/user_type.ts'
 import type { Account, PasswordRecord } from './account.ts'
 import { isOlderThanRules } from './force_change.ts'
 import { nextTurn } from './next_turn.ts'
 import { holidaysOf, holidaysOfAll } from './password_due.ts'
 import type { Deps, Selection } from './ports.ts'
 
-const DAY_MS = 24 * 3_600_000
 const PEOPLE_AT_ONCE = 500
 
 /** As lists and people show the password of an account. */
@@ -63,10 +68,7 @@ const standing = (
     return { state: 'void', since: password.voidedAt }
   }
   return isLapsed(password, policy, nowMs)
-    ? {
-        state: 'lapsed',
-        since: password.setAt + policy.passwords.temporary_lifetime_days * DAY_MS,
-      }
+    ? { state: 'lapsed', since: lapsesAt(password.setAt, policy) }
     : usable(password, policy, holidays, nowMs)
 }
 
@@ -91,10 +93,7 @@ export interface StandingOf extends PasswordStanding {
 }
 
 /** A selection, page by page: memory holds one. */
-export async function* passwordStandings(
-  deps: Deps,
-  selection: Selection,
-): AsyncGenerator<StandingOf> {
+async function* passwordStandings(deps: Deps, selection: Selection): AsyncGenerator<StandingOf> {
   const policies: PolicySet = await deps.store.policies.current()
   const holidaysFor = await holidaysOfAll(deps)
   const nowMs = deps.clock()
@@ -126,10 +125,7 @@ export const passwordStates = async (
   selection: Selection,
   on: (one: StandingOf) => void = () => {},
 ): Promise<Record<UserType, StateCounts>> => {
-  const counts = Object.fromEntries(USER_TYPES.map((type) => [type, noCounts()])) as Record<
-    UserType,
-    StateCounts
-  >
+  const counts = perUserType(noCounts)
   for await (const one of passwordStandings(deps, selection)) {
     const ofType = counts[one.account.userType]
     ofType[one.state] += 1

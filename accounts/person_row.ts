@@ -1,3 +1,4 @@
+import { isoDate } from '../policies/days.ts'
 import { normalizePassword, PASSWORD_LENGTH_MAX } from '../policies/password_rules.ts'
 import { isUserType, USER_TYPES, type UserType } from '../policies/user_type.ts'
 import type { Locale, Person } from './account.ts'
@@ -139,13 +140,7 @@ const email = (raw: string): string | null => {
     : refuse('email', value, 'is not an address')
 }
 
-const DAYS_OF_MONTH = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
-const isLeap = (year: number): boolean => (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0
-
-const isRealDate = (year: number, month: number, day: number): boolean => {
-  const days = (DAYS_OF_MONTH[month - 1] ?? 0) + (month === 2 && isLeap(year) ? 1 : 0)
-  return year >= 1900 && day >= 1 && day <= days
-}
+const BIRTH_YEAR_MIN = 1900
 
 /** ISO, or as French schools write it: day, month, year. */
 const birthDate = (raw: string): string | null => {
@@ -155,9 +150,9 @@ const birthDate = (raw: string): string | null => {
   }
   const [, y = '', m = '', d = ''] = /^(\d{4})-(\d{2})-(\d{2})$/.exec(value) ?? []
   const [, day = d, month = m, year = y] = /^(\d{1,2})\/(\d{1,2})\/(\d{4})$/.exec(value) ?? []
-  return isRealDate(Number(year), Number(month), Number(day))
-    ? `${year}-${month.padStart(2, '0')}-${day.padStart(2, '0')}`
-    : refuse('birth_date', value, 'is not a date (YYYY-MM-DD or DD/MM/YYYY)')
+  const date =
+    Number(year) < BIRTH_YEAR_MIN ? null : isoDate(Number(year), Number(month), Number(day))
+  return date ?? refuse('birth_date', value, 'is not a date (YYYY-MM-DD or DD/MM/YYYY)')
 }
 
 const list = (column: PeopleColumn, raw: string, max: number): string[] => {

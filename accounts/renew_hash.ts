@@ -12,8 +12,8 @@ interface Proved {
 
 /**
  * Hashes a secret anew whose hash has older parameters, an older pepper, or another system's form
- * (OWASP password storage: rehash after login). It changes nothing else of what is stored. Where the hashing
- * queue is full the old hash serves until the next time.
+ * (OWASP password storage: rehash after login). It changes nothing else of what is stored. Where the
+ * hashing queue is full the old hash serves until the next time.
  */
 const renew = async (
   deps: Deps,

@@ -6,9 +6,9 @@ import { tellAll } from './tell_all.ts'
 export type EndEverythingOf = (subs: readonly string[]) => Promise<void>
 
 /** People of one transaction: well under 50 ms, since nobody else writes meanwhile. */
-export const REPLACED_AT_ONCE = 100
+const REPLACED_AT_ONCE = 100
 
-export const hadPersonal = ({ was }: Replaced): boolean => was?.origin === 'personal'
+const hadPersonal = ({ was }: Replaced): boolean => was?.origin === 'personal'
 
 interface Step {
   readonly next: 'enterNext' | 'leaveNext'

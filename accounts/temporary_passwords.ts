@@ -1,6 +1,7 @@
-import type { Policy, PolicySet } from '../policies/policy.ts'
+import { lapsesAt } from '../policies/password_age.ts'
+import type { PolicySet } from '../policies/policy.ts'
 import { generateTemporaryPassword } from '../policies/temporary_password.ts'
-import { USER_TYPES, type UserType } from '../policies/user_type.ts'
+import { perUserType, type UserType } from '../policies/user_type.ts'
 import type { Account } from './account.ts'
 import { auditEntry, randomId } from './audit.ts'
 import { listForCards, type Placed } from './card_list.ts'
@@ -25,10 +26,13 @@ export interface Card {
   readonly validUntil: number
 }
 
-/** Files of cards. They come in order: home by home, class by class, by name. */
+/**
+ * Files of cards. They come in order: home by home, class by class, by name; each call is awaited
+ * before the next. What cannot be written throws, and leaves nothing.
+ */
 export interface CardWriter {
   write(card: Card): Promise<void>
-  /** Resolves once every file is complete and on the disk. */
+  /** Resolves to their paths once every file is complete, on the disk, and has its name. */
   close(): Promise<{ readonly files: readonly string[] }>
   /** Leaves nothing behind; called at most once, and never after `close` was successful. */
   abandon(): Promise<void>
@@ -90,7 +94,7 @@ type Tally = {
 }
 
 const newTally = (): Tally => ({
-  passwords: Object.fromEntries(USER_TYPES.map((type) => [type, 0])) as Tally['passwords'],
+  passwords: perUserType(() => 0),
   personal: 0,
   leftOut: { no_local_password: 0, personal_kept: 0 },
 })
@@ -119,16 +123,12 @@ const counted = (people: readonly Placed[], generation: Generation, tally: Tally
     return true
   })
 
-const DAY_MS = 24 * 3_600_000
-
-const lifetimeMs = ({ passwords }: Policy): number => passwords.temporary_lifetime_days * DAY_MS
-
 const cardOf = (deps: Deps, policies: PolicySet, { account, home, classes }: Placed): Card => {
   const { sub, identifier, givenName, familyName, userType } = account
   return {
     ...{ sub, identifier, givenName, familyName, userType, classes, home },
     password: generateTemporaryPassword(deps.random.below),
-    validUntil: deps.clock() + lifetimeMs(policies[userType]),
+    validUntil: lapsesAt(deps.clock(), policies[userType]),
   }
 }
 
@@ -310,7 +310,7 @@ export const finishBatches = async (
 
 /** Far longer than a hundred thousand cards take. */
 const PREPARED_KEPT_MS = 3_600_000
-const REPLACED_KEPT_MS = 90 * DAY_MS
+const REPLACED_KEPT_MS = 90 * 24 * 3_600_000
 
 /** Forgets what was never completed, and replaced passwords that nobody can get back any more. */
 export const forgetBatches = (deps: Deps): Promise<number> => {

@@ -12,7 +12,8 @@ import type { Sql } from './sql.ts'
 
 type Db = Kysely<Schema>
 
-const list = (json: string): string[] => JSON.parse(json) as string[]
+/** A column that holds a list of texts. */
+export const list = (json: string): string[] => JSON.parse(json) as string[]
 
 type PasswordColumns = Pick<
   AccountRow,
@@ -210,6 +211,7 @@ const update = async (db: Db, sub: string, person: Person, nowMs: number): Promi
   await placeIn(db, sub, person, before)
 }
 
+/** Accounts as `accountOf` reads them. */
 export const withKeys = (db: Db) =>
   db
     .selectFrom('accounts')

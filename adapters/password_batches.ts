@@ -33,7 +33,7 @@ const move = async (
   return numUpdatedRows === 1n
 }
 
-const stateOf = async (db: Db, id: string): Promise<Schema['password_batches'] | undefined> =>
+const find = async (db: Db, id: string): Promise<Schema['password_batches'] | undefined> =>
   db.selectFrom('password_batches').selectAll().where('id', '=', id).executeTakeFirst()
 
 /** The next people of a batch. */
@@ -68,6 +68,17 @@ const setState = async (
     .execute()
 }
 
+const PASSWORD_COLUMNS = [
+  'sub',
+  'password_sealed',
+  'password_origin',
+  'password_set_at',
+  'password_rules_version',
+  'password_must_change',
+  'password_voided_at',
+  'password_batch',
+] as const
+
 /** Keeps what these people have, beside what they are about to get. Returns whom it was for. */
 const keepPasswords = async (db: Db, id: string, subs: readonly string[]): Promise<Replaced[]> => {
   const rows = await db
@@ -94,17 +105,6 @@ const keepPasswords = async (db: Db, id: string, subs: readonly string[]): Promi
     .execute()
   return rows.map((row) => ({ sub: row.sub, was: passwordOf(row) }))
 }
-
-const PASSWORD_COLUMNS = [
-  'sub',
-  'password_sealed',
-  'password_origin',
-  'password_set_at',
-  'password_rules_version',
-  'password_must_change',
-  'password_voided_at',
-  'password_batch',
-] as const
 
 /** What was proved with the password before is void with it. */
 const giveNew = async (
@@ -311,7 +311,7 @@ export const createPasswordBatches = (sql: Sql): PasswordBatches => {
     enter: (id, nowMs) => move(db, id, 'prepared', 'entering', nowMs),
     enterNext: (id, nowMs, limit) =>
       atomically(async (tx) => {
-        if ((await stateOf(tx, id))?.state !== 'entering') {
+        if ((await find(tx, id))?.state !== 'entering') {
           return []
         }
         const subs = await nextSubs(tx, id, 'prepared', limit)
@@ -340,7 +340,7 @@ export const createPasswordBatches = (sql: Sql): PasswordBatches => {
     },
     leave: (id, nowMs) =>
       atomically(async (tx) => {
-        const batch = await stateOf(tx, id)
+        const batch = await find(tx, id)
         if (batch === undefined) {
           return 'unknown'
         }
@@ -358,7 +358,7 @@ export const createPasswordBatches = (sql: Sql): PasswordBatches => {
       }),
     leaveNext: (id, nowMs, limit) =>
       atomically(async (tx) => {
-        if ((await stateOf(tx, id))?.state !== 'leaving') {
+        if ((await find(tx, id))?.state !== 'leaving') {
           return []
         }
         const subs = await nextSubs(tx, id, 'in_force', limit)

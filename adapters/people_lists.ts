@@ -1,7 +1,7 @@
 import type { ExpressionBuilder, ExpressionWrapper, Kysely, SqlBool } from 'kysely'
 import type { Listed, PeopleLists, Selection } from '../accounts/ports.ts'
-import { USER_TYPES, type UserType } from '../policies/user_type.ts'
-import { accountOf, withKeys } from './account_store.ts'
+import { perUserType } from '../policies/user_type.ts'
+import { accountOf, list, withKeys } from './account_store.ts'
 import type { Schema } from './schema.ts'
 import type { Sql } from './sql.ts'
 
@@ -63,7 +63,7 @@ const hasHome = (home: string | null) => (eb: Accounts) => {
     : eb.and([isIn(eb, home), eb.not(eb.exists(earlier.where('other.establishment', '<', home)))])
 }
 
-const list = (json: string): string[] => JSON.parse(json) as string[]
+const CHILDREN_AT_ONCE = 500
 
 /** The classes of the children of each guardian of `subs`. */
 const classesOfChildren = async (
@@ -85,8 +85,6 @@ const classesOfChildren = async (
   }
   return found
 }
-
-const CHILDREN_AT_ONCE = 500
 
 const inOrder = (classes: readonly string[], first: string | undefined): string[] => [
   ...new Set([...classes.filter((one) => one === first), ...classes]),
@@ -111,10 +109,7 @@ export const createPeopleLists = ({ db }: Sql): PeopleLists => ({
       .groupBy('accounts.user_type')
       .execute()
     const counts = new Map(rows.map(({ user_type, count }) => [user_type, Number(count)]))
-    return Object.fromEntries(USER_TYPES.map((type) => [type, counts.get(type) ?? 0])) as Record<
-      UserType,
-      number
-    >
+    return perUserType((type) => counts.get(type) ?? 0)
   },
   async homes(selection) {
     const { establishment } = selection

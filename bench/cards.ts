@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Card } from '../cards/card.ts'
+import type { Card } from '../accounts/temporary_passwords.ts'
 import { type CardFormat, createCardWriter } from '../cards/card_writer.ts'
 import { markdownTable } from './report.ts'
 

@@ -2,7 +2,7 @@ import { constants } from 'node:fs'
 import { access, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Locale } from '../accounts/account.ts'
-import type { Card } from './card.ts'
+import type { CardWriter } from '../accounts/temporary_passwords.ts'
 import { type CsvFile, openCsv } from './csv_file.ts'
 import { createLastDay } from './last_day.ts'
 import { CardFileError, isFileName, nameParts, onFile, type PartFile } from './part_file.ts'
@@ -22,16 +22,6 @@ export interface CardWriterOptions {
   readonly timeZone: string
   readonly locale: Locale
   readonly formats: readonly CardFormat[]
-}
-
-/** Each call is awaited before the next. What cannot be written throws, and leaves nothing. */
-export interface CardWriter {
-  /** In the order of the paper: the cards of one establishment one after another. */
-  write(card: Card): Promise<void>
-  /** All files are complete, on the disk, and have their names; those are returned as paths. */
-  close(): Promise<{ readonly files: readonly string[] }>
-  /** Removes what has been written. After `close` there is nothing to remove. */
-  abandon(): Promise<void>
 }
 
 const WITHOUT_HOME = 'without-establishment'

@@ -1,6 +1,6 @@
 import { stringify } from 'csv-stringify/sync'
 import type { Locale } from '../accounts/account.ts'
-import type { Card } from './card.ts'
+import type { Card } from '../accounts/temporary_passwords.ts'
 import type { Day } from './last_day.ts'
 import { openPart, type PartFile } from './part_file.ts'
 import { CSV_COLUMNS, TEXTS } from './texts.ts'

@@ -1,4 +1,5 @@
 import type { Locale } from '../accounts/account.ts'
+import { dayAfter, dayAt } from '../policies/days.ts'
 
 export interface Day {
   /** 2026-10-13: a spreadsheet takes it for a date in every language. */
@@ -15,24 +16,13 @@ const LANGUAGES: { readonly [locale in Locale]: string } = { fr: 'fr-FR', en: 'e
  * middle is not promised.
  */
 export const createLastDay = (timeZone: string, locale: Locale): ((ms: number) => Day) => {
-  const local = new Intl.DateTimeFormat('en', {
-    timeZone,
-    year: 'numeric',
-    month: 'numeric',
-    day: 'numeric',
-  })
   const words = new Intl.DateTimeFormat(LANGUAGES[locale], { timeZone: 'UTC', dateStyle: 'long' })
   const known = new Map<number, Day>() // One moment a type of user, as a rule.
   const dayOf = (ms: number): Day => {
-    const parts = local.formatToParts(ms + 1)
-    const part = (type: string): number => Number(parts.find((one) => one.type === type)?.value)
-    const day = new Date(Date.UTC(part('year'), part('month') - 1, part('day') - 1))
-    const inWords = words.format(day)
+    const iso = dayAfter(dayAt(timeZone, ms + 1).date, -1)
+    const inWords = words.format(new Date(iso))
     // The rules of French that dates are written by here leave out its one ordinal.
-    return {
-      iso: day.toISOString().slice(0, 10),
-      inWords: locale === 'fr' ? inWords.replace(/^1 /, '1er ') : inWords,
-    }
+    return { iso, inWords: locale === 'fr' ? inWords.replace(/^1 /, '1er ') : inWords }
   }
   return (ms) => {
     const day = known.get(ms) ?? dayOf(ms)

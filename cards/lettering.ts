@@ -138,7 +138,7 @@ const breakNear = (letters: readonly string[], aim: number): number => {
 }
 
 /** Lines of about as many letters each. */
-export const inLines = (text: string, lines: number): string[] => {
+const inLines = (text: string, lines: number): string[] => {
   if (lines <= 1) {
     return [text]
   }

@@ -1,5 +1,5 @@
 import type { Locale } from '../accounts/account.ts'
-import type { Card } from './card.ts'
+import type { Card } from '../accounts/temporary_passwords.ts'
 import type { Day } from './last_day.ts'
 import {
   type Face,

@@ -35,7 +35,7 @@ const PART = '.part'
 /** Passwords in clear: for whoever runs the command, and nobody else. */
 const OWNER_ONLY = 0o600
 
-export const partOf = (path: string): string => path + PART
+const partOf = (path: string): string => path + PART
 
 /** A file that has its name only once it is complete. */
 export interface PartFile {

@@ -1,5 +1,5 @@
 import PDFDocument from 'pdfkit'
-import type { Card } from './card.ts'
+import type { Card } from '../accounts/temporary_passwords.ts'
 import { FIRST_FONT, printable } from './lettering.ts'
 import { createCardPainter, type Look } from './paint_card.ts'
 import { openPart, type PartFile } from './part_file.ts'

@@ -7,7 +7,7 @@ const PAGE = { width: 595.28, height: 841.89 } as const
 /** The strip that tells whoever cuts and hands out whose cards these are; it is cut off. */
 const HEADING = { height: 41, y: 28, left: 23, size: 8 } as const
 
-export const COLUMNS = 2
+const COLUMNS = 2
 const ROWS = 4
 export const CARDS_ON_SHEET = COLUMNS * ROWS
 

@@ -19,7 +19,7 @@ import {
   UsageError,
   type Values,
 } from './command.ts'
-import { moment, table } from './output.ts'
+import { moment, table, words } from './output.ts'
 import { findPerson, namesPerson, WHO_OPTIONS } from './person.ts'
 
 /** A key that a command line named. */
@@ -81,8 +81,6 @@ const allFacts = (key: OtpKey, holder: string | null) => ({
   wrong_pins: key.wrongPins,
   added: moment(key.addedAt),
 })
-
-const words = (value: string): string => value.replaceAll('_', ' ')
 
 const HEAD = ['SERIAL', 'KIND', 'STATE', 'HOLDER', 'FIRST USE BY', 'LENT UNTIL', 'LAST USED']
 

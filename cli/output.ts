@@ -96,6 +96,9 @@ export const table = (cells: readonly (readonly string[])[]): string[] => {
   )
 }
 
+/** A name of ours as people read it: `must_change` as "must change". */
+export const words = (name: string): string => name.replaceAll('_', ' ')
+
 /** A time for machines; null: there is none. */
 export const moment = (ms: number | null): string | null => (ms === null ? null : time(ms))
 

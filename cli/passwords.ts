@@ -1,5 +1,4 @@
 import { resolve } from 'node:path'
-import { dayAt } from '../accounts/days.ts'
 import type { PasswordBatch } from '../accounts/ports.ts'
 import {
   type Generated,
@@ -10,6 +9,7 @@ import {
 } from '../accounts/temporary_passwords.ts'
 import type { CardFormat } from '../cards/card_writer.ts'
 import { CardFileError } from '../cards/part_file.ts'
+import { dayAt } from '../policies/days.ts'
 import { USER_TYPES } from '../policies/user_type.ts'
 import {
   type Command,
@@ -20,7 +20,7 @@ import {
   text,
   UsageError,
 } from './command.ts'
-import { moment, table, time } from './output.ts'
+import { moment, table, time, words } from './output.ts'
 import { passwordsCore } from './passwords_core.ts'
 import { readSelection, SELECTION, SELECTION_OPTIONS, type Selected } from './selection.ts'
 
@@ -57,12 +57,12 @@ const LEFT_OUT: Readonly<Record<LeftOut, string>> = {
 const totalOf = ({ passwords }: GenerationCounts): number =>
   Object.values(passwords).reduce((sum, one) => sum + one, 0)
 
-const sayCounts = ({ out }: Context, words: string, counts: GenerationCounts): void => {
+const sayCounts = ({ out }: Context, whom: string, counts: GenerationCounts): void => {
   const byType = USER_TYPES.filter((type) => counts.passwords[type] > 0).map(
-    (type) => `${counts.passwords[type]} ${type.replaceAll('_', ' ')}`,
+    (type) => `${counts.passwords[type]} ${words(type)}`,
   )
   const types = byType.length === 0 ? '' : `: ${byType.join(', ')}`
-  out.line(`${totalOf(counts)} temporary passwords (${words})${types}`)
+  out.line(`${totalOf(counts)} temporary passwords (${whom})${types}`)
   if (counts.personal > 0) {
     out.line(`${counts.personal} of them in the place of a password of the person's own`)
   }
@@ -161,8 +161,6 @@ const NOT_TAKEN_BACK = {
   not_in_force: ({ state }: PasswordBatch) => `is not in force: ${words(state)}`,
   forgotten: () => 'what it replaced was forgotten: it stays in force',
 } as const
-
-const words = (state: PasswordBatch['state']): string => state.replaceAll('_', ' ')
 
 const back = async (context: Context): Promise<Exit> => {
   const core = await passwordsCore(context)

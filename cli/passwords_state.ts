@@ -7,11 +7,9 @@ import {
 } from '../accounts/password_states.ts'
 import { USER_TYPES, type UserType } from '../policies/user_type.ts'
 import { type Command, type Context, EXIT, type Exit } from './command.ts'
-import { moment, table, time } from './output.ts'
+import { moment, table, time, words } from './output.ts'
 import { passwordsCore } from './passwords_core.ts'
 import { namesAnybody, readSelection, SELECTION, SELECTION_OPTIONS } from './selection.ts'
-
-const words = (name: string): string => name.replaceAll('_', ' ')
 
 const WIDTHS = { identifier: 28, userType: 22, state: 12, since: 21, set: 21 } as const
 

@@ -10,7 +10,7 @@ import { type PasswordStateWord, passwordStanding } from '../accounts/password_s
 import { secureAccount } from '../accounts/secure_account.ts'
 import { effectiveProtection } from '../policies/policy.ts'
 import { type Command, type Context, EXIT, type Exit } from './command.ts'
-import { table, time } from './output.ts'
+import { table, time, words } from './output.ts'
 import { findPerson, type Person, WHO, WHO_OPTIONS } from './person.ts'
 
 /** A command about one person. */
@@ -64,7 +64,7 @@ const WORDS_OF_NULL: Record<string, string> = { protection: 'not yet chosen', di
 const show = about(async ({ out }, person) => {
   const described = await describe(person)
   const rows = Object.entries(described).map(([key, value]) => [
-    key.replaceAll('_', ' '),
+    words(key),
     value === null ? (WORDS_OF_NULL[key] ?? '-') : wordsOf(value),
   ])
   table(rows).forEach(out.line)

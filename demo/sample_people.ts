@@ -43,7 +43,7 @@ const TO_TRY: Readonly<Record<string, string>> = {
   staff: 'open “Réservation de salles”, which always wants the PIN',
   student: 'add this device, sign out and in: no PIN is asked',
   guardian: 'see the children among the claims; choose “notification only”',
-  inspector: 'open the confidential file, which insists on the PIN',
+  inspector: 'confirm the address in the account, sign out, press “Forgotten password?”',
   internship_counsellor: 'open “Réservation de salles”: not for this type of user',
 }
 

@@ -71,7 +71,10 @@ export const passwordState = (
   return lastMs !== null && nowMs >= lastMs ? 'expired' : 'personal'
 }
 
+/** When an initial or temporary password that was set then (ms) ends, if nobody uses it (ms). */
+export const lapsesAt = (setAt: number, { passwords }: ExpiringRules): number =>
+  setAt + passwords.temporary_lifetime_days * DAY_MS
+
 /** An initial or temporary password nobody used in time is refused like a wrong one. */
 export const isLapsed = (password: PasswordFacts, policy: Policy, nowMs: number): boolean =>
-  password.origin !== 'personal' &&
-  nowMs - password.setAt >= policy.passwords.temporary_lifetime_days * DAY_MS
+  password.origin !== 'personal' && nowMs >= lapsesAt(password.setAt, policy)

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { parseCidr } from './network.ts'
-import { USER_TYPES, type UserType } from './user_type.ts'
+import { perUserType, type UserType } from './user_type.ts'
 
 /** What a person may choose against sign-ins from a device that is not recognised, strongest first. */
 export const PROTECTIONS = ['pin', 'notification', 'none'] as const
@@ -175,9 +175,7 @@ export type PolicySet = Readonly<Record<UserType, Policy>>
 /** CNIL's recommendations, the same for every type until an administrator decides otherwise. */
 export const DEFAULT_POLICY: Policy = policySchema.parse({})
 
-export const DEFAULT_POLICIES: PolicySet = Object.freeze(
-  Object.fromEntries(USER_TYPES.map((type) => [type, DEFAULT_POLICY])) as Record<UserType, Policy>,
-)
+export const DEFAULT_POLICIES: PolicySet = Object.freeze(perUserType(() => DEFAULT_POLICY))
 
 /**
  * The protection that holds for a person: what they chose while the policy still offers it, the

@@ -10,6 +10,11 @@ export const USER_TYPES = [
 
 export type UserType = (typeof USER_TYPES)[number]
 
+/** A value for each of them. */
+export function perUserType<T>(valueFor: (type: UserType) => T): Record<UserType, T> {
+  return Object.fromEntries(USER_TYPES.map((type) => [type, valueFor(type)])) as Record<UserType, T>
+}
+
 const KNOWN: ReadonlySet<unknown> = new Set(USER_TYPES)
 
 /** True for exactly the words of `USER_TYPES`; case and spaces count. */

@@ -238,7 +238,7 @@ const fields = z.strictObject({
     z.enum(['fr', 'en']).default('fr'),
   ),
   time_zone: setting(
-    'Time zone of the dates on pages and in mails.',
+    'Time zone of the school: of dates on pages, in mails and on cards, and of its holidays.',
     z.string().refine(isTimeZone).default('Europe/Paris'),
     { allowed: 'a time zone name such as Europe/Paris or Indian/Reunion' },
   ),

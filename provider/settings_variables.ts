@@ -13,7 +13,10 @@ export const KEY_VARIABLES = {
     meaning: 'Private keys that sign tokens, as a JSON Web Key Set.',
   },
   cookies: { variable: 'VESTIBULE_COOKIE_KEYS', meaning: 'Keys that sign cookies, newest first.' },
-  pepper: { variable: 'VESTIBULE_PEPPER', meaning: 'Seals the hashes of passwords and PINs.' },
+  pepper: {
+    variable: 'VESTIBULE_PEPPER',
+    meaning: 'Seals the hashes of passwords and PINs, and makes those of temporary passwords.',
+  },
   sealing: {
     variable: 'VESTIBULE_SEALING_KEY',
     meaning: 'Seals the seeds of OTP keys, mails not sent yet, and what a form keeps.',

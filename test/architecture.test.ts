@@ -25,7 +25,7 @@ const LAYERS: Record<string, Layer> = {
   },
   cards: {
     folders: ['policies'],
-    packages: /^(pdfkit|csv-stringify\/sync|uqr|node:.+)$/,
+    packages: /^(pdfkit|csv-stringify\/sync|uqr|node:(fs|fs\/promises|module|path))$/,
     types: { folders: ['accounts'], packages: NONE },
   },
   views: { folders: [], packages: /^(nunjucks|node:.+)$/ },

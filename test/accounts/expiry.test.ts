@@ -13,19 +13,8 @@ const END = START + 90 * DAY_MS
 let office: Office
 let deps: Deps
 
-const setPassword = async (identifier: string, more: Partial<PasswordRecord> = {}) => {
-  const { sub } = await office.person(identifier)
-  await deps.store.accounts.setPassword(sub, {
-    sealed: 'x',
-    origin: 'personal',
-    setAt: office.now(),
-    rulesVersion: 1,
-    mustChange: false,
-    voidedAt: null,
-    batchId: null,
-    ...more,
-  })
-}
+const setPassword = (identifier: string, more: Partial<PasswordRecord> = {}) =>
+  office.setPassword(identifier, null, more)
 
 const expires = (...types: ('student' | 'teacher')[]) =>
   deps.store.policies.save({

@@ -17,19 +17,8 @@ const HEADER = 'external_id,identifier,user_type,given_name,family_name,establis
 let office: Office
 let deps: Deps
 
-const setPassword = async (identifier: string, more: Partial<PasswordRecord> = {}) => {
-  const { sub } = await office.person(identifier)
-  await deps.store.accounts.setPassword(sub, {
-    sealed: 'x',
-    origin: 'personal',
-    setAt: office.now(),
-    rulesVersion: 1,
-    mustChange: false,
-    voidedAt: null,
-    batchId: null,
-    ...more,
-  })
-}
+const setPassword = (identifier: string, more: Partial<PasswordRecord> = {}) =>
+  office.setPassword(identifier, null, more)
 
 const setPolicies = (student: unknown, teacher: unknown = {}) =>
   deps.store.policies.save({

@@ -2,7 +2,6 @@ import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { pinState } from '../../accounts/account.ts'
 import { PEOPLE_COLUMNS, readPeopleRow } from '../../accounts/person_row.ts'
-import { passwordOwner } from '../../accounts/sign_in.ts'
 import { pinOwner } from '../../accounts/verify_pin.ts'
 import { LANE, type Office, openOffice } from '../cli/office.ts'
 
@@ -35,19 +34,8 @@ const reasons = (events: { outcome: string }[]): string[] =>
   )
 
 /** The person chooses a password of their own, as at a forced change. */
-const choosePassword = async (identifier: string, password: string): Promise<void> => {
-  const { sub } = await office.person(identifier)
-  const { store, hasher } = office.core.deps
-  await store.accounts.setPassword(sub, {
-    sealed: await hasher.hash(password, passwordOwner(sub), LANE),
-    origin: 'personal',
-    setAt: office.now(),
-    rulesVersion: 1,
-    mustChange: false,
-    voidedAt: null,
-    batchId: null,
-  })
-}
+const choosePassword = (identifier: string, password: string): Promise<void> =>
+  office.setPassword(identifier, password)
 
 const definePin = async (identifier: string, pin: string): Promise<void> => {
   const { sub } = await office.person(identifier)

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { Card } from '../../cards/card.ts'
+import type { Card } from '../../accounts/temporary_passwords.ts'
 import { ADDRESS, END_OF_SEPTEMBER, someone, written } from './someone.ts'
 
 const run = (program: string, ...args: string[]): string =>

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import type { Card } from '../../cards/card.ts'
+import type { Card } from '../../accounts/temporary_passwords.ts'
 import { type CardWriterOptions, createCardWriter } from '../../cards/card_writer.ts'
 
 export const ADDRESS = 'https://connexion.college-exemple.fr/portail?de=carte'

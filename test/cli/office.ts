@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
-import { type Account, identifierKey } from '../../accounts/account.ts'
+import { type Account, identifierKey, type PasswordRecord } from '../../accounts/account.ts'
 import {
   type ImportEvent,
   type ImportOptions,
@@ -44,6 +44,12 @@ export interface Office {
   import(csv: string | Uint8Array, options?: Partial<ImportOptions>): Promise<Imported>
   person(identifier: string): Promise<Account>
   isPassword(identifier: string, password: string): Promise<boolean>
+  /** A password of the person's own, set now; null: one that nobody can type, at no cost. */
+  setPassword(
+    identifier: string,
+    password: string | null,
+    more?: Partial<PasswordRecord>,
+  ): Promise<void>
   audit(): Promise<AuditEntry[]>
   now(): number
   later(ms: number): void
@@ -133,6 +139,20 @@ export const openOffice = async (): Promise<Office> => {
       const { sub, password: record } = await person(identifier)
       const { hasher } = core.deps
       return (await hasher.verify(password, record?.sealed ?? null, passwordOwner(sub), LANE)).right
+    },
+    async setPassword(identifier, password, more = {}) {
+      const { sub } = await person(identifier)
+      const { hasher } = core.deps
+      await accounts.setPassword(sub, {
+        sealed: password === null ? 'x' : await hasher.hash(password, passwordOwner(sub), LANE),
+        origin: 'personal',
+        setAt: nowMs,
+        rulesVersion: 1,
+        mustChange: false,
+        voidedAt: null,
+        batchId: null,
+        ...more,
+      })
     },
     audit: () => audit.list({}, 10_000),
     now: () => nowMs,

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { PasswordRecord } from '../../accounts/account.ts'
 import { passwordOwner } from '../../accounts/sign_in.ts'
 import { DEFAULT_POLICIES, policySchema } from '../../policies/policy.ts'
-import { LANE, type Office, openOffice } from './office.ts'
+import { type Office, openOffice } from './office.ts'
 
 const HEADER =
   'external_id,identifier,user_type,given_name,family_name,establishments,classes,children'
@@ -27,20 +27,8 @@ beforeEach(async () => {
 })
 afterEach(() => office.close())
 
-const setPassword = async (identifier: string, more: Partial<PasswordRecord> = {}) => {
-  const { store, hasher } = office.core.deps
-  const { sub } = await office.person(identifier)
-  await store.accounts.setPassword(sub, {
-    sealed: await hasher.hash(OWN, passwordOwner(sub), LANE),
-    origin: 'personal',
-    setAt: office.now(),
-    rulesVersion: 1,
-    mustChange: false,
-    voidedAt: null,
-    batchId: null,
-    ...more,
-  })
-}
+const setPassword = (identifier: string, more: Partial<PasswordRecord> = {}) =>
+  office.setPassword(identifier, OWN, more)
 
 const passwords = (...args: string[]) => office.vestibule('passwords', ...args)
 const isAsked = async (identifier: string) => (await office.person(identifier)).password?.mustChange

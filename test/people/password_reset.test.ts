@@ -650,6 +650,15 @@ describe('a form that is sent twice', () => {
     expect(late.view.step).toBe('callback')
   })
 
+  it('lets in whoever signs in with the new one in that very second', async () => {
+    const person = await somebody('in.a.hurry')
+    const browser = await reset(person)
+    await browser.submit({ identifier: person.identifier, password: NEW_PASSWORD })
+    const tokens = await application.finish(browser)
+    expect(tokens.claims.sub).toBe(person.sub)
+    expect(await application.userinfo(tokens)).toMatchObject({ sub: person.sub })
+  })
+
   it('from two sign-ins replaces it once; the other is told so', async () => {
     const person = await somebody('two.tabs')
     const first = await atDefine(person)

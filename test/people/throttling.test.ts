@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { disable } from '../../accounts/administer.ts'
 import { NETWORK_FAILURES_MAX, NETWORK_PACE_MS } from '../../policies/lockout.ts'
 import type { Browser, View } from '../support/browser.ts'
+import { handOut } from '../support/handed_out.ts'
 import type { RelyingParty } from '../support/relying_party.ts'
 import {
   DAY_MS,
@@ -98,6 +99,8 @@ describe('one answer, for the same work', () => {
     await school.person({ identifier: 'same.sprayed', ...person })
     await school.person({ identifier: 'same.lapsed', passwordOrigin: 'temporary' })
     school.later(31 * DAY_MS)
+    await school.person({ identifier: 'same.card', ...person })
+    await handOut(school, { identifiers: ['same.card'] })
     const { sub } = await school.person({ identifier: 'same.disabled', ...person })
     await disable(deps, async () => {}, sub, 'cli:test')
     await fail(await at(AT_HOME), 'same.delayed', 5)
@@ -113,6 +116,7 @@ describe('one answer, for the same work', () => {
       ['same.locked', PASSWORD],
       ['same.nopassword', PASSWORD],
       ['same.lapsed', PASSWORD],
+      ['same.card', PASSWORD],
       ['same.disabled', PASSWORD],
       ['same.sprayed', PASSWORD, SPRAYED],
       ['same.unknown.sprayed', PASSWORD, SPRAYED],
@@ -123,7 +127,7 @@ describe('one answer, for the same work', () => {
     ] as const
   }
 
-  it('to unknown, wrong, delayed, locked, disabled, lapsed and without a password', async () => {
+  it('to unknown, wrong, delayed, locked, disabled, lapsed, with a card and without a password', async () => {
     const cases = await answers()
     const statements = [
       vi.spyOn(StatementSync.prototype, 'all'),

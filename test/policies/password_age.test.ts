@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { holidaysIn } from '../../accounts/calendars.ts'
-import { dayAfter, dayAt, weekday } from '../../accounts/days.ts'
+import { dayAfter, dayAt, weekday } from '../../policies/days.ts'
 import {
   type Holiday,
   isLapsed,

@@ -1,7 +1,7 @@
 /**
  * Says under a new password, while it is typed, all that is still wrong with it, a line each. The
- * server judges, by the rules that hold when the form is sent;
- * nothing here holds anything back, and where there is no answer nothing is said.
+ * server judges, by the rules that hold when the form is sent; nothing here holds anything back, and
+ * where there is no answer nothing is said.
  */
 const WAIT_MS = 400
 
