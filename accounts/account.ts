@@ -58,6 +58,8 @@ export interface Account extends Person {
   readonly sub: string
   readonly protection: Protection | null
   readonly password: PasswordRecord | null
+  /** The hash of one that was made void: until another of their own, they may not have it again. */
+  readonly voidPassword: string | null
   readonly pin: PinRecord | null
   readonly hadPin: boolean
   readonly passwordResetByMailAt: number

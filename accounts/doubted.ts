@@ -59,22 +59,54 @@ export const undoubtedAddress = (
   verifiedAt !== null && verifiedAt >= sinceMs ? previousVerifiedEmail : verifiedEmail
 
 /**
- * An address that was proved since may be a stranger's: a code mailed there would let them in. The
- * one before it comes back.
+ * The mailbox by which the password was reset since, if it was: whoever reads it would come back by
+ * another code.
  */
-export const dropDoubtedAddress = async (
+const mailboxOfReset = (
+  { passwordResetByMailAt: resetAt, verifiedEmail, verifiedAt, previousVerifiedEmail }: Account,
+  sinceMs: number,
+): string | null => {
+  if (resetAt < sinceMs) {
+    return null
+  }
+  return verifiedAt !== null && verifiedAt > resetAt ? previousVerifiedEmail : verifiedEmail
+}
+
+/** Who shuts the account, and by which request. */
+interface Shut {
+  readonly by: string
+  readonly origin?: Origin
+}
+
+/**
+ * An address that was proved since may be a stranger's: a code mailed there would let them in. The
+ * one before it comes back, unless the password was reset by it since: mail still goes there where
+ * the school gave the same address, but no code for a password.
+ */
+export const dropDoubtedAddresses = async (
   deps: Deps,
   { accounts, audit }: Tables,
   account: Account,
   sinceMs: number,
-  origin: Origin,
+  { by, origin }: Shut,
 ): Promise<void> => {
   const { sub, verifiedEmail } = account
+  const mailbox = mailboxOfReset(account, sinceMs)
   const before = undoubtedAddress(account, sinceMs)
-  if (verifiedEmail === null || verifiedEmail === before) {
+  const kept = before === mailbox ? null : before
+  if (verifiedEmail === null || verifiedEmail === kept) {
     return // One that its owner has removed may be in other hands: it does not come back.
   }
-  await accounts.setVerifiedEmail(sub, before)
-  const detail = { why: 'not_me', restored: before !== null }
-  await audit.append(auditEntry(deps, { act: 'address_removed', sub, origin, detail }))
+  await accounts.setVerifiedEmail(sub, kept)
+  const why = verifiedEmail === before ? 'password_reset_by_mail' : 'not_me'
+  const detail = { why, restored: kept !== null }
+  await audit.append(
+    auditEntry(deps, {
+      act: 'address_removed',
+      actor: by,
+      sub,
+      ...(origin === undefined ? {} : { origin }),
+      detail,
+    }),
+  )
 }

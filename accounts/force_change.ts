@@ -79,7 +79,7 @@ const forcePage = async (
   for (const account of page) {
     const outcome = outcomeFor(account, policies, options)
     counts[outcome] += 1
-    if (outcome === 'forced') {
+    if (outcome === 'forced' || outcome === 'alreadyDue') {
       subs.push(account.sub)
     }
   }

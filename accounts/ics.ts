@@ -1,5 +1,6 @@
 import ICAL from 'ical.js'
 import { dayAfter, dayAt, isoDate } from '../policies/days.ts'
+import { type DayRule, daysOfRule, type Frequency } from './day_rule.ts'
 import {
   HOLIDAYS_MAX,
   type HolidayProblem,
@@ -25,13 +26,16 @@ interface Found {
 
 /** What repeats is written down for so long from now. */
 const REPEATS_DAYS = 3 * 366
-/** Each day for some 80 years; more is no calendar. */
-const OCCURRENCES_MAX = 30_000
+/** No school goes by an event that began before; each day since then is looked at. */
+const REPEATS_FIRST = '1950-01-01'
 const FREQUENCIES: readonly string[] = ['DAILY', 'WEEKLY', 'MONTHLY', 'YEARLY']
+/** What a rule may say. */
+const RULE_WORDS: ReadonlySet<string> = new Set(
+  'FREQ INTERVAL COUNT UNTIL WKST BYDAY BYMONTH BYMONTHDAY'.split(' '),
+)
+/** From 1: Monday, to 7: Sunday. */
+const WEEKDAYS: readonly string[] = ['MO', 'TU', 'WE', 'TH', 'FR', 'SA', 'SU']
 const NOON_MINUTES = 12 * 60
-
-/** What is wrong with an event: thrown inside this file only. */
-class Fault extends Error {}
 
 /** RFC 7265 §3.3: one calendar, or a list of them. */
 const calendarsIn = (text: string): ICAL.Component[] => {
@@ -59,28 +63,76 @@ const propertyText = (event: ICAL.Event, name: string): string =>
 const isCancelled = (event: ICAL.Event): boolean =>
   propertyText(event, 'status').toUpperCase() === 'CANCELLED'
 
-/** The library would count on from a 13th month. */
-const checkDates = ({ component }: ICAL.Event): void => {
+/** As it is written. */
+const isoDay = (time: ICAL.Time): string => time.toString().slice(0, 10)
+
+/** What is wrong with the dates of an event: the library would count on from a 13th month. */
+const dateFault = ({ component }: ICAL.Event): string | null => {
   if (component.getFirstProperty('dtstart') === null) {
-    throw new Fault('has no DTSTART')
+    return 'has no DTSTART'
   }
-  for (const name of ['dtstart', 'dtend']) {
+  const wrong = ['dtstart', 'dtend'].flatMap((name) => {
     const written = component.getFirstProperty(name)?.jCal[3] as unknown
     const [year, month, day] = String(written).slice(0, 10).split('-').map(Number)
-    if (written !== undefined && isoDate(year ?? 0, month ?? 0, day ?? 0) === null) {
-      throw new Fault(`${name.toUpperCase()} ${shown(String(written))} is not a date`)
-    }
-  }
+    return written === undefined || isoDate(year ?? 0, month ?? 0, day ?? 0) !== null
+      ? []
+      : [`${name.toUpperCase()} ${shown(String(written))} is not a date`]
+  })
+  return wrong[0] ?? null
 }
 
-const checkRule = ({ component }: ICAL.Event): void => {
-  for (const rule of component.getAllProperties('rrule')) {
-    const { freq } = rule.getFirstValue() as ICAL.Recur
-    if (!FREQUENCIES.includes(freq)) {
-      throw new Fault(`repeats ${shown(freq.toLowerCase())}: at most daily`)
-    }
+/** What a rule says that is not taken; null: nothing. */
+const notTaken = (property: ICAL.Property, { freq, parts }: ICAL.Recur): string | null => {
+  const words = Object.keys(property.jCal[3] as object).map((word) => word.toUpperCase())
+  const other = words.find((word) => !RULE_WORDS.has(word))
+  if (other !== undefined || freq === 'MONTHLY' || freq === 'YEARLY') {
+    return other ?? null
   }
+  // RFC 5545 §3.3.10: a fifth Monday is one of a month or of a year.
+  const nth = (parts['BYDAY'] ?? []).find((day) => /\d/.test(String(day)))
+  if (nth !== undefined) {
+    return `BYDAY=${nth}`
+  }
+  return freq === 'WEEKLY' && parts['BYMONTHDAY'] !== undefined ? 'BYMONTHDAY' : null
 }
+
+const ruleFault = ({ component, startDate }: ICAL.Event): string | null => {
+  const [property, other] = component.getAllProperties('rrule')
+  if (property === undefined) {
+    return null
+  }
+  if (other !== undefined) {
+    return 'repeats by two rules'
+  }
+  const rule = property.getFirstValue() as ICAL.Recur
+  if (!FREQUENCIES.includes(rule.freq)) {
+    return `repeats ${shown(rule.freq.toLowerCase())}: at most daily`
+  }
+  const word = notTaken(property, rule)
+  if (word !== null) {
+    return `repeats ${rule.freq.toLowerCase()} by ${shown(word)}, which is not taken`
+  }
+  if (rule.count !== null && rule.count < 1) {
+    return `repeats ${rule.count} times`
+  }
+  const first = isoDay(startDate)
+  return first < REPEATS_FIRST ? `repeats from ${first}: at most from ${REPEATS_FIRST}` : null
+}
+
+const numbers = (values: readonly unknown[] = []): number[] => values.map(Number)
+
+const dayRuleOf = ({ freq, interval, wkst, parts }: ICAL.Recur): DayRule => ({
+  frequency: freq as Frequency,
+  interval,
+  // The library counts from Sunday.
+  weekStart: wkst === 1 ? 7 : wkst - 1,
+  months: numbers(parts['BYMONTH']),
+  monthDays: numbers(parts['BYMONTHDAY']),
+  weekdays: (parts['BYDAY'] ?? []).map((day) => ({
+    nth: Number(String(day).slice(0, -2)),
+    weekday: WEEKDAYS.indexOf(String(day).slice(-2)) + 1,
+  })),
+})
 
 interface Days {
   readonly first: string
@@ -92,7 +144,7 @@ const dayOf = (time: ICAL.Time, timeZone: string): { date: string; minutes: numb
   if (time.zone?.tzid === 'UTC' && !time.isDate) {
     return dayAt(timeZone, time.toUnixTime() * 1000)
   }
-  const date = time.toString().slice(0, 10)
+  const date = isoDay(time)
   return { date, minutes: time.isDate ? 0 : time.hour * 60 + time.minute }
 }
 
@@ -112,85 +164,165 @@ const daysOf = (start: ICAL.Time, end: ICAL.Time, timeZone: string): Days => {
   }
 }
 
-/** The occurrences that are not over yet, some years from now. */
-const repeated = (event: ICAL.Event, { timeZone, nowMs }: IcsOptions) => {
-  const today = dayAt(timeZone, nowMs).date
-  const end = dayAfter(today, REPEATS_DAYS)
-  const kept: { start: ICAL.Time; end: ICAL.Time; item: ICAL.Event }[] = []
-  const iterator = event.iterator()
-  for (let count = 0; ; count += 1) {
-    // Typed as if there were always a next one.
-    const next = iterator.next() as ICAL.Time | null | undefined
-    if (next === null || next === undefined || dayOf(next, timeZone).date > end) {
-      return kept
-    }
-    if (count >= OCCURRENCES_MAX) {
-      throw new Fault(`repeats more than ${OCCURRENCES_MAX} times`)
-    }
-    const occurrence = event.getOccurrenceDetails(next)
-    if (dayOf(occurrence.endDate, timeZone).date >= today) {
-      kept.push({ start: occurrence.startDate, end: occurrence.endDate, item: occurrence.item })
-    }
-  }
+/** `start` on another day. */
+const onDay = (start: ICAL.Time, date: string): ICAL.Time => {
+  const [year = 0, month = 0, day = 0] = date.split('-').map(Number)
+  const time = start.clone()
+  time.year = year
+  time.month = month
+  time.day = day
+  return time
 }
 
-const occurrencesOf = (event: ICAL.Event, options: IcsOptions) => {
-  checkRule(event)
-  return event.isRecurring()
-    ? repeated(event, options)
-    : [{ start: event.startDate, end: event.endDate, item: event }]
+const isAfter = (time: ICAL.Time, until: ICAL.Time): boolean =>
+  until.isDate ? isoDay(time) > isoDay(until) : time.compare(until) > 0
+
+/** Days that count: what began before is over, as it would be too long for a holiday. */
+interface Span {
+  readonly since: string
+  readonly end: string
 }
+
+/** The beginnings that a rule gives in a span; a text: what is wrong. */
+const ruleTimes = (
+  start: ICAL.Time,
+  rule: ICAL.Recur,
+  { since, end }: Span,
+): ICAL.Time[] | string => {
+  const first = isoDay(start)
+  const times: ICAL.Time[] = []
+  let count = 0
+  for (const date of daysOfRule(dayRuleOf(rule), first, end)) {
+    if (count === rule.count) {
+      return times
+    }
+    count += 1
+    // Times are made of few days only: there may be decades of them.
+    const time = date < since ? null : onDay(start, date)
+    if (time !== null && rule.until !== null && isAfter(time, rule.until)) {
+      return times
+    }
+    times.push(...(time === null ? [] : [time]))
+  }
+  return count > 0 || first > end ? times : `repeats on no day before ${end}`
+}
+
+const valuesOf = ({ component }: ICAL.Event, name: string): unknown[] =>
+  component.getAllProperties(name).flatMap((property): unknown[] => property.getValues())
+
+/** All beginnings of what repeats. */
+const timesOf = (event: ICAL.Event, span: Span): ICAL.Time[] | string => {
+  const [rule] = valuesOf(event, 'rrule') as ICAL.Recur[]
+  const added = valuesOf(event, 'rdate')
+  const times = added.filter((one) => one instanceof ICAL.Time)
+  if (times.length < added.length) {
+    return 'has an RDATE that is no date'
+  }
+  const byRule = rule === undefined ? [event.startDate] : ruleTimes(event.startDate, rule, span)
+  return typeof byRule === 'string' ? byRule : [...byRule, ...times]
+}
+
+/** What an EXDATE leaves out: a moment or a day. */
+const leftOutOf = (event: ICAL.Event): ((time: ICAL.Time) => boolean) => {
+  const key = (time: ICAL.Time) => (time.isDate ? isoDay(time) : time.toUnixTime())
+  const keys = new Set(
+    valuesOf(event, 'exdate').flatMap((one) => (one instanceof ICAL.Time ? [key(one)] : [])),
+  )
+  return (time) => keys.has(key(time)) || keys.has(isoDay(time))
+}
+
+interface Occurrence {
+  readonly start: ICAL.Time
+  readonly end: ICAL.Time
+  readonly item: ICAL.Event
+}
+
+/** The occurrences that are not over yet, some years from now. */
+const repeated = (event: ICAL.Event, { timeZone, nowMs }: IcsOptions): Occurrence[] | string => {
+  const today = dayAt(timeZone, nowMs).date
+  const span = { since: dayAfter(today, -366), end: dayAfter(today, REPEATS_DAYS) }
+  const times = timesOf(event, span)
+  if (typeof times === 'string') {
+    return times
+  }
+  const isLeftOut = leftOutOf(event)
+  return times
+    .filter((time) => !isLeftOut(time))
+    .map((time) => event.getOccurrenceDetails(time))
+    .filter(({ endDate }) => dayOf(endDate, timeZone).date >= today)
+    .map(({ startDate, endDate, item }) => ({ start: startDate, end: endDate, item }))
+}
+
+const occurrencesOf = (event: ICAL.Event, options: IcsOptions): Occurrence[] | string =>
+  ruleFault(event) ??
+  (event.isRecurring()
+    ? repeated(event, options)
+    : [{ start: event.startDate, end: event.endDate, item: event }])
 
 const nameOf = (event: ICAL.Event): string | null => propertyText(event, 'summary') || null
 
-/** Null: it was called off, or leaves every day its school. */
+/** Null: it was called off, or leaves every day its school. A text: what is wrong. */
 const holidayOf = (
-  { start, end, item }: ReturnType<typeof occurrencesOf>[number],
+  { start, end, item }: Occurrence,
   { timeZone }: IcsOptions,
-): NamedHoliday | null => {
+): NamedHoliday | null | string => {
   if (isCancelled(item)) {
     return null
   }
   if (end.compare(start) < 0) {
-    throw new Fault('ends before it begins')
+    return 'ends before it begins'
   }
   const days = daysOf(start, end, timeZone)
   if (days.last < days.first) {
     return null
   }
-  const fault = holidayFault(days.first, days.last)
-  if (fault !== null) {
-    throw new Fault(fault)
-  }
-  return { ...days, name: nameOf(item) }
+  return holidayFault(days.first, days.last) ?? { ...days, name: nameOf(item) }
 }
 
-/** What an event comes to, or why it cannot be taken. */
+/** What an event comes to; a text: why it cannot be taken. */
+const holidaysOf = (event: ICAL.Event, options: IcsOptions): (NamedHoliday | null)[] | string => {
+  if (isCancelled(event)) {
+    return [null]
+  }
+  const occurrences = occurrencesOf(event, options)
+  if (typeof occurrences === 'string') {
+    return occurrences
+  }
+  const holidays: (NamedHoliday | null)[] = []
+  for (const one of occurrences) {
+    const holiday = holidayOf(one, options)
+    if (typeof holiday === 'string') {
+      return holiday
+    }
+    holidays.push(holiday)
+  }
+  return holidays
+}
+
+const problemOf = ({ event, line }: Found, fault: string): HolidayProblem => ({
+  line,
+  message: `the event ${shown(nameOf(event) ?? '')} ${fault}`,
+})
+
+/** As `holidaysOf`; the library throws at some events that it parsed. */
 const readEvent = (
-  { event, line }: Found,
+  found: Found,
   options: IcsOptions,
 ): readonly (NamedHoliday | null)[] | HolidayProblem => {
   try {
-    const called = isCancelled(event)
-    return called ? [null] : occurrencesOf(event, options).map((one) => holidayOf(one, options))
+    const read = holidaysOf(found.event, options)
+    return typeof read === 'string' ? problemOf(found, read) : read
   } catch (error) {
-    const message = error instanceof Fault ? error.message : `cannot be read: ${messageOf(error)}`
-    return { line, message: `the event ${shown(nameOf(event) ?? '')} ${message}` }
+    return problemOf(found, `cannot be read: ${messageOf(error)}`)
   }
 }
 
 const messageOf = (error: unknown): string =>
   shown(error instanceof Error ? error.message : String(error))
 
-const checked = ({ event, line }: Found): HolidayProblem[] => {
-  try {
-    checkDates(event)
-    return []
-  } catch (error) {
-    return [
-      { line, message: `the event ${shown(nameOf(event) ?? '')} ${(error as Error).message}` },
-    ]
-  }
+const checked = (found: Found): HolidayProblem[] => {
+  const fault = dateFault(found.event)
+  return fault === null ? [] : [problemOf(found, fault)]
 }
 
 /** Events by themselves, those that change single occurrences of others put where they belong. */

@@ -1,6 +1,7 @@
+import { isDigitsOnly } from '../policies/password_rules.ts'
 import type { Policy } from '../policies/policy.ts'
 import type { PasswordRecord } from './account.ts'
-import { isDigitsOnly, judgeFor } from './judge_for.ts'
+import { judgeFor } from './judge_for.ts'
 import type { GivenPassword, PersonLine } from './person_row.ts'
 import type { Deps, HashLane } from './ports.ts'
 import { passwordOwner } from './sign_in.ts'

@@ -18,7 +18,3 @@ export const judgeFor = async (
   const about = { identifier, givenName, familyName, schoolName, ...born }
   return judgePassword(password, rulesOf(policy), about, await loadStrength())
 }
-
-/** Digits alone are for passcodes: the two share one field. */
-export const isDigitsOnly = (judgement: PasswordJudgement): boolean =>
-  !judgement.ok && judgement.refusals.some(({ reason }) => reason === 'digits_only')

@@ -1,6 +1,7 @@
 import type { OpenedKeyFile } from './key_entry.ts'
 import { openOathCsv } from './oath_csv.ts'
 import { openPskc } from './pskc.ts'
+import { utf8Text } from './utf8.ts'
 
 /** A key of PSKC takes some 500 to 1,500 bytes; whoever reads a file refuses a larger one unread. */
 export const KEY_FILE_BYTES_MAX = 10_000_000
@@ -10,21 +11,12 @@ const refused = (message: string): OpenedKeyFile => ({
   problem: { line: null, message },
 })
 
-const textOf = (bytes: Uint8Array): string | null => {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-  } catch {
-    return null // Not UTF-8: that is the answer.
-  }
-}
-
 /** Opens a file of OTP keys; what stands in it tells whether it is PSKC or CSV. */
 export const openKeyFile = (bytes: Uint8Array): OpenedKeyFile => {
   if (bytes.byteLength > KEY_FILE_BYTES_MAX) {
     return refused(`has more than ${KEY_FILE_BYTES_MAX / 1_000_000} MB`)
   }
-  // The decoder takes a byte order mark off.
-  const text = textOf(bytes)
+  const text = utf8Text(bytes)
   if (text === null || text.includes('\0')) {
     return refused('is not text in UTF-8: save it as that')
   }

@@ -10,17 +10,25 @@ export const MAILED_CODE_MINUTES = 10
 const LIFETIME_MS = MAILED_CODE_MINUTES * 60_000
 /** Of one code. */
 const MAILED_CODE_TRIES_MAX = 5
-const LIMIT_IN_A_ROW = { most: 3, withinMs: 15 * 60_000 }
-const LIMIT_OF_A_DAY = { most: 10, withinMs: 24 * 3_600_000 }
+const QUARTER_HOUR_MS = 15 * 60_000
+const DAY_MS = 24 * 3_600_000
+const LIMIT_IN_A_ROW = { most: 3, withinMs: QUARTER_HOUR_MS }
+const LIMIT_OF_A_DAY = { most: 10, withinMs: DAY_MS }
 /** Of one account and purpose: a mailbox is not flooded, nor a code guessed by asking for many. */
 const LIMITS: Parameters<MailedCodes['add']>[1] = [LIMIT_IN_A_ROW, LIMIT_OF_A_DAY]
 
-const LIMIT_OF_A_NETWORK = { most: 100, withinMs: 15 * 60_000 }
 /**
- * Requests of people who have proved nothing, from one network: a school in which many forgot their
- * password on the same Monday gets through, whoever asks for everybody on a list does not.
+ * What people do who have proved nothing, from one network: a school in which many forgot their
+ * password on the same Monday gets through; whoever asks for everybody on a list does not, nor who
+ * tries a few codes of each.
  */
-const NETWORK_LIMITS: Parameters<MailedCodes['add']>[1] = [LIMIT_OF_A_NETWORK]
+const NETWORK_LIMITS = {
+  password_reset_network: [{ most: 100, withinMs: QUARTER_HOUR_MS }],
+  password_reset_tries: [
+    { most: 150, withinMs: QUARTER_HOUR_MS },
+    { most: 600, withinMs: DAY_MS },
+  ],
+} as const satisfies Partial<Record<MailedCodePurpose, Parameters<MailedCodes['add']>[1]>>
 
 /** `too_many`: wait a quarter of an hour; `too_many_today`: wait until tomorrow. */
 export type TooManyMails = 'too_many' | 'too_many_today'
@@ -118,16 +126,16 @@ export const checkCode = async (
 }
 
 /**
- * Counts one request from a network, whoever it is for. False: there were too many in a quarter of
- * an hour (`LIMIT_OF_A_NETWORK`), and this one is not counted.
+ * Counts something from a network that anybody can do, whoever it is for. False: there was too much
+ * of it (`NETWORK_LIMITS`), and this time is not counted.
  */
 export const countFromNetwork = (
   deps: Pick<Deps, 'clock' | 'random' | 'digest'>,
   { mailedCodes }: Pick<Tables, 'mailedCodes'>,
+  purpose: keyof typeof NETWORK_LIMITS,
   network: string,
 ): Promise<boolean> => {
   const id = randomId(deps.random)
-  const purpose = 'password_reset_network'
   const atMs = deps.clock()
   return mailedCodes.add(
     {
@@ -139,7 +147,7 @@ export const countFromNetwork = (
       atMs,
       expiresAt: atMs,
     },
-    NETWORK_LIMITS,
+    NETWORK_LIMITS[purpose],
   )
 }
 

@@ -44,7 +44,10 @@ export const judgeNewPassword = async (
   return verdict.ok ? { ok: true, password } : verdict
 }
 
-/** Hashes a password that was judged; refused where it is the one that it replaces. */
+/**
+ * Hashes a password that was judged; refused where it is the one that it replaces, or one of theirs
+ * that was made void.
+ */
 export const sealNewPassword = async (
   deps: Deps,
   account: Account,
@@ -57,6 +60,15 @@ export const sealNewPassword = async (
   // Of a card each way of typing it counts: it was handed out, and lies about.
   const meant = meantPassword(account, password)
   if ((await deps.hasher.verify(meant, current.sealed, owner, lane)).right) {
+    return refused('same')
+  }
+  // Known to a thief, whatever was handed out since it was made void.
+  const { voidPassword } = account
+  const isVoid =
+    voidPassword !== null &&
+    voidPassword !== current.sealed &&
+    (await deps.hasher.verify(password, voidPassword, owner, lane)).right
+  if (isVoid) {
     return refused('same')
   }
   return { ok: true, sealed: await deps.hasher.hash(password, owner, lane) }

@@ -1,9 +1,8 @@
 import { type Account, isBlockedPin } from './account.ts'
 import type { EndEverything } from './administer.ts'
-import { auditEntry } from './audit.ts'
 import {
   doubtedSince,
-  dropDoubtedAddress,
+  dropDoubtedAddresses,
   loseDoubtedKeys,
   NOT_ME_MS,
   undoubtedAddress,
@@ -150,38 +149,6 @@ export const notMeState = async (deps: Deps, token: string): Promise<NotMeState>
   return named === null ? OVER : stateOf(deps.store, named)
 }
 
-/**
- * The mailbox by which the password was reset since, if it was: whoever reads it would come back by
- * another code.
- */
-const mailboxOfReset = (
-  { passwordResetByMailAt: resetAt, verifiedEmail, verifiedAt, previousVerifiedEmail }: Account,
-  sinceMs: number,
-): string | null => {
-  if (resetAt < sinceMs) {
-    return null
-  }
-  return verifiedAt !== null && verifiedAt > resetAt ? previousVerifiedEmail : verifiedEmail
-}
-
-/** Mail still goes there where the school gave the same address, but no code for a password. */
-const dropMailboxOfReset = async (
-  deps: Deps,
-  { accounts, audit }: Tables,
-  before: Account,
-  sinceMs: number,
-  origin: Origin,
-): Promise<void> => {
-  const { sub } = before
-  const mailbox = mailboxOfReset(before, sinceMs)
-  const now = await accounts.bySub(sub)
-  if (mailbox !== null && now?.verifiedEmail === mailbox) {
-    await accounts.setVerifiedEmail(sub, null)
-    const detail = { why: 'password_reset_by_mail', restored: false }
-    await audit.append(auditEntry(deps, { act: 'address_removed', sub, origin, detail }))
-  }
-}
-
 const secure = async (
   deps: Deps,
   tables: Tables,
@@ -192,8 +159,7 @@ const secure = async (
   const { sub } = before
   const sinceMs = await doubtedSince(tables, sub, deps.clock())
   // First: what is told from here on must not go to a stranger.
-  await dropDoubtedAddress(deps, tables, before, sinceMs, origin)
-  await dropMailboxOfReset(deps, tables, before, sinceMs, origin)
+  await dropDoubtedAddresses(deps, tables, before, sinceMs, { by: sub, origin })
   await loseDoubtedKeys(deps, tables, sub, sinceMs, origin)
   const undoubted = undoubtedAddress(before, sinceMs)
   const asked = {

@@ -144,7 +144,8 @@ const send = async (
     return { refused: null, sub, codeId: live.id, again: true }
   }
   const codeId = isGood ? live.id : null // It stays good where no other is sent.
-  if (!(await countFromNetwork(deps, tables, truncateNetwork(origin.address)))) {
+  const network = truncateNetwork(origin.address)
+  if (!(await countFromNetwork(deps, tables, 'password_reset_network', network))) {
     return { refused: 'too_many_here', sub, codeId }
   }
   const sent = await sendCode(deps, tables, addressee, {
@@ -216,24 +217,28 @@ export const whoseReset = async (
 }
 
 /**
- * Whether this is the code that was mailed last in this sign-in; true for exactly one caller. Of
- * nobody's code a try is counted as well, and never right.
+ * Whether this is the code that was mailed last in this sign-in: `right` for exactly one caller. Of
+ * nobody's code a try is counted as well, and never right. `too_many_here`: from this network; the
+ * code is not looked at, whichever it is, and stays good.
  */
 export const provePasswordReset = async (
   deps: Deps,
   sub: string | null,
   code: { readonly id: string; readonly boundTo: string; readonly typed: string },
   origin: Origin,
-): Promise<boolean> => {
+): Promise<'right' | 'wrong' | 'too_many_here'> => {
   const whose = await whoseReset(deps, sub, code.id)
-  const isMailed = await checkCode(deps, code)
-  const right = isMailed && whose !== null
+  const network = truncateNetwork(origin.address)
+  if (!(await countFromNetwork(deps, deps.store, 'password_reset_tries', network))) {
+    return 'too_many_here'
+  }
+  const right = (await checkCode(deps, code)) && whose !== null
   await deps.store.audit.append(
     right
       ? auditEntry(deps, { act: 'password_reset_code_right', sub, origin })
       : auditEntry(deps, { act: 'password_reset_code_wrong', outcome: 'refused', sub, origin }),
   )
-  return right
+  return right ? 'right' : 'wrong'
 }
 
 /**

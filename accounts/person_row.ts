@@ -1,4 +1,5 @@
 import { isoDate } from '../policies/days.ts'
+import { isEstablishmentCode } from '../policies/establishment.ts'
 import { normalizePassword, PASSWORD_LENGTH_MAX } from '../policies/password_rules.ts'
 import { isUserType, USER_TYPES, type UserType } from '../policies/user_type.ts'
 import type { Locale, Person } from './account.ts'
@@ -165,7 +166,7 @@ const list = (column: PeopleColumn, raw: string, max: number): string[] => {
 
 const establishments = (raw: string): string[] => {
   const codes = list('establishments', raw.toUpperCase(), 20)
-  const odd = codes.find((code) => !/^[0-9A-Z_-]+$/.test(code))
+  const odd = codes.find((code) => !isEstablishmentCode(code))
   return odd === undefined ? codes : refuse('establishments', odd, 'is not a UAI code')
 }
 

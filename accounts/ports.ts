@@ -79,7 +79,7 @@ export interface AccountStore {
 /** People to act upon: those whom all that is given holds for. Disabled ones are never among them. */
 export interface Selection {
   readonly userType?: UserType | undefined
-  /** UAI code. */
+  /** UAI code. A guardian without one is where their children are. */
   readonly establishment?: string | undefined
   /** Of a pupil or teacher; of a guardian: of a child of theirs. As written in the directory. */
   readonly className?: string | undefined
@@ -106,7 +106,8 @@ export interface PeopleLists {
   count(selection: Selection): Promise<Record<UserType, number>>
   /**
    * Where those of a selection belong for a list on paper, in order; null: in no establishment.
-   * Somebody of several belongs to the one that is selected, else to the first.
+   * Somebody of several belongs to the one that is selected, else to the first; a guardian who has
+   * none, where their children do.
    */
   homes(selection: Selection): Promise<(string | null)[]>
   /** Those of a selection who belong there, in no order. */
@@ -145,12 +146,16 @@ export interface PasswordBatches {
   begin(batch: Pick<PasswordBatch, 'id' | 'atMs' | 'by' | 'selection'>): Promise<void>
   /** Adds passwords to one that is prepared: at most 1,000 at once. */
   prepare(id: string, entries: readonly { sub: string; sealed: string }[]): Promise<void>
-  /** Its files are complete: from `prepared` to `entering`. False: it is in another state. */
-  enter(id: string, nowMs: number): Promise<boolean>
+  /**
+   * Its files are complete: from `prepared` to `entering`. `dropped`: it is in another state.
+   * `overtaken`: another batch for some of the same people came into force since it was begun, and
+   * it is given up.
+   */
+  enter(id: string, nowMs: number): Promise<'ok' | 'dropped' | 'overtaken'>
   /**
    * Puts the next passwords of a batch that is entering in force, set now, and keeps what they
-   * replace: in the caller's transaction. Whoever is disabled or gone by then is left out. None
-   * left: it is in force.
+   * replace: in the caller's transaction. Whoever is disabled or gone by then is left out, and who
+   * has another password since the batch was begun keeps it. None left: it is in force.
    */
   enterNext(id: string, nowMs: number, limit: number): Promise<Replaced[]>
   /**
@@ -180,7 +185,8 @@ export interface PasswordBatches {
 export interface PasswordLists {
   /**
    * Asks these (at most 1,000) for a change at the next connection; only those whose password is
-   * their own, and was not to be changed already. Returns them.
+   * their own, and was not to be changed already. Returns them. One of their own that a batch has
+   * replaced is to be changed should it come back.
    */
   forceChange(subs: readonly string[]): Promise<string[]>
   /**
@@ -192,6 +198,8 @@ export interface PasswordLists {
     after: string | null,
     limit: number,
   ): Promise<Account[]>
+  /** People of a type with a password of their own that serves and was set not later than then. */
+  countOlder(userType: UserType, setBeforeMs: number): Promise<number>
   /** Notes reminders of the password that was set then; true for exactly one caller. */
   remind(sub: string, setAt: number, sent: number): Promise<boolean>
 }
@@ -386,12 +394,13 @@ export interface Outbox {
   postpone(item: Taken, dueAtMs: number): Promise<boolean>
 }
 
-/** `password_reset_network`: kept to be counted, by network; nobody is mailed any. */
+/** The last two are kept to be counted, by network; nobody is mailed any. */
 export type MailedCodePurpose =
   | 'pin_reset'
   | 'address'
   | 'password_reset'
   | 'password_reset_network'
+  | 'password_reset_tries'
 
 /** Codes sent by mail, as keyed hashes. */
 export interface MailedCodes {

@@ -1,6 +1,7 @@
+import { isDigitsOnly } from '../policies/password_rules.ts'
 import type { PasswordRecord } from './account.ts'
 import { AppError } from './errors.ts'
-import { isDigitsOnly, judgeFor } from './judge_for.ts'
+import { judgeFor } from './judge_for.ts'
 import type { Deps, HashLane, Tables } from './ports.ts'
 
 /** `stale`: the sealed hash that `secret` was just checked against; `owner`: what it is bound to. */

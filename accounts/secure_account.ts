@@ -1,6 +1,7 @@
 import { type Account, isBlockedPin } from './account.ts'
 import type { EndEverything } from './administer.ts'
 import { type AuditAct, auditEntry } from './audit.ts'
+import { doubtedSince, dropDoubtedAddresses, undoubtedAddress } from './doubted.ts'
 import { tell } from './notices.ts'
 import type { AuditEntry, Deps, NoticeCode, Origin, Tables } from './ports.ts'
 
@@ -85,26 +86,9 @@ export const secureDurably = async (
 }
 
 /**
- * The school does not know how a thief came in: perhaps by the mailbox, to which the next code for a
- * new password would go. Whoever is back in confirms their address anew.
- */
-const dropConfirmedAddress = async (
-  deps: Deps,
-  { accounts, audit }: Tables,
-  { sub, verifiedEmail }: Account,
-  by: string,
-): Promise<void> => {
-  if (verifiedEmail !== null) {
-    await accounts.setVerifiedEmail(sub, null)
-    const detail = { why: 'password_voided', restored: false }
-    await audit.append(auditEntry(deps, { act: 'address_removed', actor: by, sub, detail }))
-  }
-}
-
-/**
  * Shuts everybody out of an account whose password may be in other hands: the password serves no
- * more, the PIN is blocked, no device is recognised, no code goes to an address, and whatever was
- * proved or issued before is void. Of an account without password or PIN: what there is. Done again, it shuts out again
+ * more, the PIN is blocked, no device is recognised, no code goes to an address that is in doubt, and
+ * whatever was proved or issued before is void. Of an account without password or PIN: what there is. Done again, it shuts out again
  * whoever came in meanwhile; a password that its owner has set since is void too.
  */
 export const secureAccount = async (
@@ -119,10 +103,13 @@ export const secureAccount = async (
     if (account === null) {
       return { ok: false, reason: 'unknown_account' }
     }
-    await dropConfirmedAddress(deps, tables, account, by)
-    // Its owner, too, may be whoever reads there.
-    const alsoTo = account.verifiedEmail === null ? [] : [account.verifiedEmail]
-    return { ok: true, ...(await secureDurably(deps, tables, account, { why, by, alsoTo })) }
+    const sinceMs = await doubtedSince(tables, sub, deps.clock())
+    await dropDoubtedAddresses(deps, tables, account, sinceMs, { by })
+    // Its owner, too, may be who reads there; and the one before is theirs.
+    const undoubted = undoubtedAddress(account, sinceMs)
+    const alsoTo = [account.verifiedEmail, undoubted].filter((each) => each !== null)
+    const now = (await tables.accounts.bySub(sub)) ?? account
+    return { ok: true, ...(await secureDurably(deps, tables, now, { why, by, alsoTo })) }
   })
   if (result.ok) {
     // Durable first (`valid_after`): sessions that outlive a crash here are void all the same.

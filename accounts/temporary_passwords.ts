@@ -44,6 +44,8 @@ export type LeftOut = 'no_local_password' | 'personal_kept'
 export interface GenerationCounts {
   /** Passwords, by who gets them. */
   readonly passwords: Readonly<Record<UserType, number>>
+  /** The same by establishment (UAI code), in order; null: of none. */
+  readonly homes: readonly { readonly home: string | null; readonly passwords: number }[]
   /** Of those, how many replace a personal one. */
   readonly personal: number
   readonly leftOut: Readonly<Record<LeftOut, number>>
@@ -69,11 +71,12 @@ export type Generated =
     }
   /**
    * `nobody`: none of the selection gets one. `dropped`: writing took over an hour, and the batch
-   * is forgotten; what stands in `files` serves nobody.
+   * is forgotten; `overtaken`: meanwhile another batch gave some of the same people theirs. What
+   * stands in `files` then serves nobody.
    */
   | {
       readonly ok: false
-      readonly reason: 'nobody' | 'dropped'
+      readonly reason: 'nobody' | 'dropped' | 'overtaken'
       readonly counts: GenerationCounts
       readonly files: readonly string[]
     }
@@ -89,12 +92,14 @@ export type TakenBack =
 
 type Tally = {
   passwords: Record<UserType, number>
+  homes: { home: string | null; passwords: number }[]
   personal: number
   leftOut: Record<LeftOut, number>
 }
 
 const newTally = (): Tally => ({
   passwords: perUserType(() => 0),
+  homes: [],
   personal: 0,
   leftOut: { no_local_password: 0, personal_kept: 0 },
 })
@@ -110,15 +115,26 @@ const whyLeftOut = (
   return keepPersonal && serves ? 'personal_kept' : null
 }
 
+/** People come home by home. */
+const countAt = ({ homes }: Tally, home: string | null): void => {
+  const last = homes.at(-1)
+  if (last?.home === home) {
+    last.passwords += 1
+  } else {
+    homes.push({ home, passwords: 1 })
+  }
+}
+
 /** Those who get a password; everybody is counted. */
 const counted = (people: readonly Placed[], generation: Generation, tally: Tally): Placed[] =>
-  people.filter(({ account }) => {
+  people.filter(({ account, home }) => {
     const why = whyLeftOut(account, generation)
     if (why !== null) {
       tally.leftOut[why] += 1
       return false
     }
     tally.passwords[account.userType] += 1
+    countAt(tally, home)
     tally.personal += account.password?.origin === 'personal' ? 1 : 0
     return true
   })
@@ -186,7 +202,10 @@ const writeCards = async (
     for await (const people of listForCards(deps.store, selection)) {
       const given = counted(people, generation, tally)
       if (given.length > 0) {
-        writer ??= await begin(deps, batchId, { selection, by }, openWriter)
+        if (writer === null) {
+          writer = await openWriter(batchId)
+          await begin(deps, batchId, { selection, by })
+        }
         entries.push(...(await makeCards(deps, policies, given, writer)))
       }
       if (entries.length >= ENTRIES_SORTED_MAX) {
@@ -205,12 +224,9 @@ const begin = async (
   deps: Deps,
   batchId: string,
   { selection, by }: Pick<Generation, 'selection' | 'by'>,
-  openWriter: OpenWriter,
-): Promise<CardWriter> => {
-  const writer = await openWriter(batchId)
+): Promise<void> => {
   const batch = { id: batchId, atMs: deps.clock(), by, selection: selectionWords(selection) }
   await deps.store.passwordBatches.begin(batch)
-  return writer
 }
 
 const auditDetail = ({ selection, keepPersonal }: Generation, batchId: string, tally: Tally) => ({
@@ -224,9 +240,9 @@ const auditDetail = ({ selection, keepPersonal }: Generation, batchId: string, t
 
 /** The files are complete: from here on the batch is finished, whatever happens to this process. */
 const enter = (deps: Deps, generation: Generation, batchId: string, tally: Tally) =>
-  deps.store.transact(async (tables): Promise<boolean> => {
+  deps.store.transact(async (tables) => {
     const entered = await tables.passwordBatches.enter(batchId, deps.clock())
-    if (entered) {
+    if (entered === 'ok') {
       const detail = auditDetail(generation, batchId, tally)
       await tables.audit.append(
         auditEntry(deps, { act: 'passwords_generated', actor: generation.by, detail }),
@@ -265,8 +281,9 @@ export const generatePasswords = async (
     return { ok: false, reason: 'nobody', counts, files: [] }
   }
   const { files } = written
-  if (!(await enter(deps, generation, batchId, counts))) {
-    return { ok: false, reason: 'dropped', counts, files }
+  const entered = await enter(deps, generation, batchId, counts)
+  if (entered !== 'ok') {
+    return { ok: false, reason: entered, counts, files }
   }
   await bringIntoForce(deps, endEverythingOf, { id: batchId, by: generation.by })
   return { ok: true, batchId, counts, files }

@@ -65,6 +65,7 @@ export const accountOf = (row: AccountRow & { has_otp_keys: unknown }): Account 
   locale: row.locale,
   protection: row.protection,
   password: passwordOf(row),
+  voidPassword: row.password_void_sealed,
   pin: pinOf(row),
   hadPin: row.had_pin === 1,
   passwordResetByMailAt: row.password_reset_by_mail_at,
@@ -102,6 +103,10 @@ const passwordColumns = (password: PasswordRecord) => ({
   password_must_change: password.mustChange ? 1 : 0,
   password_voided_at: password.voidedAt,
   password_batch: password.batchId,
+  // Whoever has one of their own again is back in.
+  ...(password.origin === 'personal' && password.voidedAt === null
+    ? { password_void_sealed: null }
+    : {}),
 })
 
 const pinColumns = (pin: PinRecord) => ({
@@ -279,7 +284,18 @@ export const createAccountStore = ({ db, atomically }: Sql): AccountStore => {
       return numUpdatedRows === 1n
     },
     async voidPassword(sub, atMs) {
-      const { numUpdatedRows } = await change(sub, { password_voided_at: atMs })
+      const { numUpdatedRows } = await db
+        .updateTable('accounts')
+        .set(({ eb, ref }) => ({
+          password_voided_at: atMs,
+          password_void_sealed: eb
+            .case()
+            .when('password_origin', '=', 'personal')
+            .then(ref('password_sealed'))
+            .else(ref('password_void_sealed'))
+            .end(),
+        }))
+        .where('sub', '=', sub)
         .where('password_sealed', 'is not', null)
         .where('password_voided_at', 'is', null)
         .executeTakeFirst()

@@ -79,13 +79,23 @@ const PASSWORD_COLUMNS = [
   'password_batch',
 ] as const
 
-/** Keeps what these people have, beside what they are about to get. Returns whom it was for. */
-const keepPasswords = async (db: Db, id: string, subs: readonly string[]): Promise<Replaced[]> => {
+/**
+ * Keeps what these people have, beside what they are about to get. Returns whom it was for: not
+ * those who have another password since `beganMs`, which was not there when the cards were made.
+ */
+const keepPasswords = async (
+  db: Db,
+  { id, at_ms: beganMs }: Schema['password_batches'],
+  subs: readonly string[],
+): Promise<Replaced[]> => {
   const rows = await db
     .selectFrom('accounts')
     .select(PASSWORD_COLUMNS)
     .where('sub', 'in', subs)
     .where('disabled_at', 'is', null)
+    .where(({ or, eb }) =>
+      or([eb('password_set_at', 'is', null), eb('password_set_at', '<=', beganMs)]),
+    )
     .execute()
   await db
     .updateTable('password_batch_entries')
@@ -183,6 +193,39 @@ const passOn = async (db: Db, id: string, subs: readonly string[]): Promise<void
     .where('password_batch_entries.was_batch', '=', id)
     .where('password_batch_entries.sub', 'in', subs)
     .execute()
+}
+
+/**
+ * Whether another batch has come into force, for somebody of this one, since this one was begun:
+ * of two for the same people either all cards serve or none.
+ */
+const overtakes = async (
+  db: Db,
+  { id, at_ms: beganMs }: Schema['password_batches'],
+): Promise<boolean> => {
+  const others = await db
+    .selectFrom('password_batches')
+    .select('id')
+    .where('id', '!=', id)
+    .where('state', 'in', ['entering', 'in_force'])
+    .where('state_at', '>', beganMs)
+    .execute()
+  if (others.length === 0) {
+    return false
+  }
+  const both = await db
+    .selectFrom('password_batch_entries as mine')
+    .innerJoin('password_batch_entries as other', 'other.sub', 'mine.sub')
+    .select('mine.sub')
+    .where('mine.batch_id', '=', id)
+    .where(
+      'other.batch_id',
+      'in',
+      others.map((other) => other.id),
+    )
+    .limit(1)
+    .executeTakeFirst()
+  return both !== undefined
 }
 
 /** Entries of a batch, whatever became of them. */
@@ -308,10 +351,20 @@ export const createPasswordBatches = (sql: Sql): PasswordBatches => {
         }
         await tx.insertInto('password_batch_entries').values(rows).execute()
       }),
-    enter: (id, nowMs) => move(db, id, 'prepared', 'entering', nowMs),
+    enter: (id, nowMs) =>
+      atomically(async (tx) => {
+        const batch = await find(tx, id)
+        if (batch?.state !== 'prepared') {
+          return 'dropped'
+        }
+        const isOvertaken = await overtakes(tx, batch)
+        await move(tx, id, 'prepared', isOvertaken ? 'taken_back' : 'entering', nowMs)
+        return isOvertaken ? 'overtaken' : 'ok'
+      }),
     enterNext: (id, nowMs, limit) =>
       atomically(async (tx) => {
-        if ((await find(tx, id))?.state !== 'entering') {
+        const batch = await find(tx, id)
+        if (batch?.state !== 'entering') {
           return []
         }
         const subs = await nextSubs(tx, id, 'prepared', limit)
@@ -321,7 +374,7 @@ export const createPasswordBatches = (sql: Sql): PasswordBatches => {
         if (subs.length === 0) {
           return []
         }
-        const replaced = await keepPasswords(tx, id, subs)
+        const replaced = await keepPasswords(tx, batch, subs)
         if (replaced.length > 0) {
           const there = replaced.map(({ sub }) => sub)
           await giveNew(tx, id, there, nowMs)

@@ -69,6 +69,13 @@ const toRemindWithin = (
 /** Passwords to be changed, in SQL. */
 export const createPasswordLists = ({ db }: Sql): PasswordLists => ({
   async forceChange(subs) {
+    await db
+      .updateTable('password_batch_entries')
+      .set({ was_must_change: 1 })
+      .where('sub', 'in', subs)
+      .where('state', '=', 'in_force')
+      .where('was_origin', '=', 'personal')
+      .execute()
     const rows = await db
       .updateTable('accounts')
       .set({ password_must_change: 1 })
@@ -97,6 +104,18 @@ export const createPasswordLists = ({ db }: Sql): PasswordLists => ({
       }
       from = to
     }
+  },
+  async countOlder(userType, setBeforeMs) {
+    const { count } = await db
+      .selectFrom('accounts')
+      .select(({ fn }) => fn.countAll<number>().as('count'))
+      .where('user_type', '=', userType)
+      .where('password_origin', '=', 'personal')
+      .where('password_set_at', '<=', setBeforeMs)
+      .where('password_voided_at', 'is', null)
+      .where('disabled_at', 'is', null)
+      .executeTakeFirstOrThrow()
+    return Number(count)
   },
   async remind(sub, setAt, sent) {
     const { numInsertedOrUpdatedRows } = await db

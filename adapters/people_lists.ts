@@ -8,18 +8,45 @@ import type { Sql } from './sql.ts'
 type Db = Kysely<Schema>
 type Accounts = ExpressionBuilder<Schema, 'accounts'>
 
-const isIn = (eb: Accounts, establishment: string) =>
-  eb(
-    'accounts.sub',
-    'in',
-    eb
-      .selectFrom('account_establishments as one')
-      .select('one.sub')
-      .where('one.establishment', '=', establishment),
-  )
+const ownEstablishments = (eb: Accounts) =>
+  eb
+    .selectFrom('account_establishments as own')
+    .select('own.sub')
+    .whereRef('own.sub', '=', 'accounts.sub')
 
-/** Of the class themselves, or with a child in it. */
-const isOfClass = (eb: Accounts, className: string) =>
+const childrensEstablishments = (eb: Accounts) =>
+  eb
+    .selectFrom('account_children')
+    .innerJoin('accounts as child', 'child.external_id', 'account_children.child')
+    .innerJoin('account_establishments as theirs', 'theirs.sub', 'child.sub')
+    .select('account_children.sub')
+
+/** Directories mostly give guardians no establishment: they belong where their children do. */
+const isByChildren = (eb: Accounts) =>
+  eb.and([eb('accounts.user_type', '=', 'guardian'), eb.not(eb.exists(ownEstablishments(eb)))])
+
+const isIn = (eb: Accounts, establishment: string) =>
+  eb.or([
+    eb(
+      'accounts.sub',
+      'in',
+      eb
+        .selectFrom('account_establishments as one')
+        .select('one.sub')
+        .where('one.establishment', '=', establishment),
+    ),
+    eb.and([
+      isByChildren(eb),
+      eb(
+        'accounts.sub',
+        'in',
+        childrensEstablishments(eb).where('theirs.establishment', '=', establishment),
+      ),
+    ]),
+  ])
+
+/** Of the class themselves, or with a child in it; in a class of that establishment, if one is named. */
+const isOfClass = (eb: Accounts, className: string, establishment: string | undefined) =>
   eb.or([
     eb(
       'accounts.sub',
@@ -36,7 +63,12 @@ const isOfClass = (eb: Accounts, className: string) =>
           .innerJoin('accounts as child', 'child.external_id', 'account_children.child')
           .innerJoin('account_classes', 'account_classes.sub', 'child.sub')
           .select('account_children.sub')
-          .where('account_classes.class', '=', className),
+          .where('account_classes.class', '=', className)
+          .$if(establishment !== undefined, (query) =>
+            query
+              .innerJoin('account_establishments as at', 'at.sub', 'child.sub')
+              .where('at.establishment', '=', establishment ?? ''),
+          ),
       ),
     ]),
   ])
@@ -48,38 +80,46 @@ const selected =
       eb('accounts.disabled_at', 'is', null),
       ...(userType === undefined ? [] : [eb('accounts.user_type', '=', userType)]),
       ...(establishment === undefined ? [] : [isIn(eb, establishment)]),
-      ...(className === undefined ? [] : [isOfClass(eb, className)]),
+      ...(className === undefined ? [] : [isOfClass(eb, className, establishment)]),
       ...(identifiers === undefined ? [] : [eb('accounts.identifier_key', 'in', identifiers)]),
     ])
 
 /** Somebody's home: where they are selected, else the first of their establishments. */
 const hasHome = (home: string | null) => (eb: Accounts) => {
-  const earlier = eb
-    .selectFrom('account_establishments as other')
-    .select('other.sub')
-    .whereRef('other.sub', '=', 'accounts.sub')
-  return home === null
-    ? eb.not(eb.exists(earlier))
-    : eb.and([isIn(eb, home), eb.not(eb.exists(earlier.where('other.establishment', '<', home)))])
+  const own = ownEstablishments(eb)
+  const theirs = childrensEstablishments(eb).whereRef('account_children.sub', '=', 'accounts.sub')
+  if (home === null) {
+    const byChildren = eb.and([isByChildren(eb), eb.exists(theirs)])
+    return eb.and([eb.not(eb.exists(own)), eb.not(byChildren)])
+  }
+  return eb.and([
+    isIn(eb, home),
+    eb.not(eb.exists(own.where('own.establishment', '<', home))),
+    eb.or([eb.exists(own), eb.not(eb.exists(theirs.where('theirs.establishment', '<', home)))]),
+  ])
 }
 
 const CHILDREN_AT_ONCE = 500
 
-/** The classes of the children of each guardian of `subs`. */
+/** The classes of the children of each guardian of `subs`, of those at `home` first. */
 const classesOfChildren = async (
   db: Db,
   subs: readonly string[],
+  home: string | null,
 ): Promise<ReadonlyMap<string, string[]>> => {
   const found = new Map<string, string[]>()
   for (let at = 0; at < subs.length; at += CHILDREN_AT_ONCE) {
     const rows = await db
       .selectFrom('account_children')
       .innerJoin('accounts as child', 'child.external_id', 'account_children.child')
-      .select(['account_children.sub', 'child.classes'])
+      .select(['account_children.sub', 'child.classes', 'child.establishments'])
       .where('account_children.sub', 'in', subs.slice(at, at + CHILDREN_AT_ONCE))
       .orderBy('account_children.child')
       .execute()
-    for (const { sub, classes } of rows) {
+    const isHere = ({ establishments }: { establishments: string }) =>
+      home !== null && list(establishments).includes(home)
+    const here = rows.filter(isHere)
+    for (const { sub, classes } of [...here, ...rows.filter((row) => !isHere(row))]) {
       found.set(sub, [...(found.get(sub) ?? []), ...list(classes)])
     }
   }
@@ -136,6 +176,7 @@ export const createPeopleLists = ({ db }: Sql): PeopleLists => ({
     const ofChildren = await classesOfChildren(
       db,
       guardians.map(({ sub }) => sub),
+      home,
     )
     return rows.map(
       (row): Listed => ({

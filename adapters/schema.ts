@@ -180,6 +180,7 @@ export interface AccountRow {
   password_must_change: number | null
   password_voided_at: number | null
   password_batch: string | null
+  password_void_sealed: string | null
   verified_email: string | null
   verified_at: number | null
   previous_verified_email: string | null

@@ -3,6 +3,7 @@ import { access, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Locale } from '../accounts/account.ts'
 import type { CardWriter } from '../accounts/temporary_passwords.ts'
+import { isEstablishmentCode } from '../policies/establishment.ts'
 import { type CsvFile, openCsv } from './csv_file.ts'
 import { createLastDay } from './last_day.ts'
 import { CardFileError, isFileName, nameParts, onFile, type PartFile } from './part_file.ts'
@@ -28,7 +29,9 @@ const WITHOUT_HOME = 'without-establishment'
 
 const isOf = (name: string, file: string): boolean => {
   const rest = file.startsWith(name) ? file.slice(name.length) : ''
-  return /^(\.csv|-[0-9A-Z_-]+\.pdf|-without-establishment\.pdf)(\.part)?$/.test(rest)
+  const whole = rest.replace(/\.part$/, '')
+  const [, home] = /^-(.+)\.pdf$/.exec(whole) ?? []
+  return whole === '.csv' || home === WITHOUT_HOME || isEstablishmentCode(home ?? '')
 }
 
 /** Whether the folder takes these files is known before the first password is made. */
@@ -51,7 +54,7 @@ const assertFree = async (folder: string, name: string): Promise<void> => {
 }
 
 const pdfNameOf = (home: string | null): string => {
-  if (home !== null && !/^[0-9A-Z_-]+$/.test(home)) {
+  if (home !== null && !isEstablishmentCode(home)) {
     throw new CardFileError(`"${home}" is no code of an establishment`)
   }
   return home ?? WITHOUT_HOME

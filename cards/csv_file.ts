@@ -1,6 +1,7 @@
 import { stringify } from 'csv-stringify/sync'
 import type { Locale } from '../accounts/account.ts'
 import type { Card } from '../accounts/temporary_passwords.ts'
+import { csvCell } from './csv_cell.ts'
 import type { Day } from './last_day.ts'
 import { openPart, type PartFile } from './part_file.ts'
 import { CSV_COLUMNS, TEXTS } from './texts.ts'
@@ -14,8 +15,6 @@ const ROWS_AT_ONCE = 500
 const LAYOUT = {
   delimiter: ';',
   record_delimiter: 'windows',
-  /** A cell that a spreadsheet would take for a formula gets an apostrophe before it. */
-  escape_formulas: true,
 } as const
 
 export interface CsvOptions {
@@ -37,7 +36,8 @@ export const openCsv = async (options: CsvOptions): Promise<CsvFile> => {
   const { path, address, locale, lastDay } = options
   const part = await openPart(path)
   let text = BOM
-  let rows: Row[] = [TEXTS[locale].csvHeader]
+  const { csvHeader, userTypes } = TEXTS[locale]
+  let rows: Row[] = [csvHeader]
   const flush = async (): Promise<void> => {
     const bytes = Buffer.from(text + stringify(rows, { ...LAYOUT, columns: [...CSV_COLUMNS] }))
     text = ''
@@ -46,12 +46,17 @@ export const openCsv = async (options: CsvOptions): Promise<CsvFile> => {
   }
   return {
     part,
-    write: async ({ classes, home, validUntil, ...card }) => {
+    write: async (card) => {
       rows.push({
-        ...card,
-        home: home ?? '',
-        classes: classes.join(', '),
-        validUntil: lastDay(validUntil).iso,
+        home: csvCell(card.home ?? ''),
+        userType: userTypes[card.userType],
+        classes: csvCell(card.classes.join(', ')),
+        familyName: csvCell(card.familyName),
+        givenName: csvCell(card.givenName),
+        identifier: csvCell(card.identifier),
+        password: csvCell(card.password),
+        // Meant to be a date.
+        validUntil: lastDay(card.validUntil).iso,
         address,
       })
       if (rows.length >= ROWS_AT_ONCE) {

@@ -3,6 +3,7 @@ import type { UserType } from '../policies/user_type.ts'
 
 export const CSV_COLUMNS = [
   'home',
+  'userType',
   'classes',
   'familyName',
   'givenName',
@@ -15,7 +16,6 @@ export const CSV_COLUMNS = [
 export interface Texts {
   readonly title: (home: string) => string
   readonly withoutHome: string
-  readonly withoutClass: string
   /** To whoever cuts the sheet. */
   readonly handOver: string
   readonly sheet: (number: number) => string
@@ -25,6 +25,8 @@ export interface Texts {
   /** Of the first sign-in; the address stands under the first. */
   readonly steps: readonly [string, string, string]
   readonly userTypes: { readonly [type in UserType]: string }
+  /** Heads a sheet of cards without a class: most kinds of people have none by nature. */
+  readonly piles: { readonly [type in UserType]: string }
   readonly csvHeader: { readonly [column in (typeof CSV_COLUMNS)[number]]: string }
 }
 
@@ -32,32 +34,40 @@ export const TEXTS: { readonly [locale in Locale]: Texts } = {
   fr: {
     title: (home) => `Cartes de première connexion – ${home}`,
     withoutHome: 'Sans établissement',
-    withoutClass: 'Sans classe',
     handOver: 'À découper et à remettre à chacun en main propre',
     sheet: (number) => `Feuille ${number}`,
     identifier: 'Identifiant',
-    password: 'Mot de passe temporaire',
+    password: 'Mot de passe provisoire',
     validUntil: (day) => `valable jusqu’au ${day}`,
     steps: [
       'Ouvrez cette adresse, ou visez le code avec un téléphone.',
-      'Saisissez l’identifiant et le mot de passe temporaire.',
+      'Saisissez l’identifiant et le mot de passe provisoire.',
       'Choisissez votre propre mot de passe et gardez-le pour vous.',
     ],
     userTypes: {
-      teacher: 'Enseignement',
+      teacher: 'Enseignant(e)',
       staff: 'Personnel',
       student: 'Élève',
       guardian: 'Responsable',
-      inspector: 'Inspection',
-      internship_counsellor: 'Suivi de stage',
+      inspector: 'Inspecteur / Inspectrice',
+      internship_counsellor: 'Maître de stage',
+    },
+    piles: {
+      teacher: 'Enseignants',
+      staff: 'Personnels',
+      student: 'Sans classe',
+      guardian: 'Sans classe',
+      inspector: 'Inspecteurs',
+      internship_counsellor: 'Maîtres de stage',
     },
     csvHeader: {
       home: 'établissement',
+      userType: 'type',
       classes: 'classe',
       familyName: 'nom',
       givenName: 'prénom',
       identifier: 'identifiant',
-      password: 'mot de passe temporaire',
+      password: 'mot de passe provisoire',
       validUntil: 'valable jusqu’au',
       address: 'adresse',
     },
@@ -65,7 +75,6 @@ export const TEXTS: { readonly [locale in Locale]: Texts } = {
   en: {
     title: (home) => `Cards for the first sign-in – ${home}`,
     withoutHome: 'Without establishment',
-    withoutClass: 'Without class',
     handOver: 'Cut out, and hand each card to its owner in person',
     sheet: (number) => `Sheet ${number}`,
     identifier: 'Identifier',
@@ -84,8 +93,17 @@ export const TEXTS: { readonly [locale in Locale]: Texts } = {
       inspector: 'Inspector',
       internship_counsellor: 'Internship counsellor',
     },
+    piles: {
+      teacher: 'Teachers',
+      staff: 'Staff',
+      student: 'Without class',
+      guardian: 'Without class',
+      inspector: 'Inspectors',
+      internship_counsellor: 'Internship counsellors',
+    },
     csvHeader: {
       home: 'establishment',
+      userType: 'type',
       classes: 'class',
       familyName: 'family name',
       givenName: 'given name',

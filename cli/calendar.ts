@@ -2,31 +2,20 @@ import { basename, resolve } from 'node:path'
 import { removeCalendar, saveCalendar } from '../accounts/calendars.ts'
 import type { NamedHoliday } from '../accounts/holiday.ts'
 import type { SchoolCalendar } from '../accounts/ports.ts'
+import { utf8Text } from '../accounts/utf8.ts'
 import { readBounded } from './bounded_file.ts'
-import { type Command, type Context, EXIT, type Exit, text, UsageError } from './command.ts'
+import { type Command, type Context, EXIT, type Exit, UsageError } from './command.ts'
 import { fileProblem, table, time } from './output.ts'
+import { readEstablishment } from './selection.ts'
 
 const FILE_BYTES_MAX = 1_000_000
 
 /** UTF-8, else the Western European encoding of Windows: only names have accents. */
-const decode = (bytes: Buffer): string => {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-  } catch {
-    return new TextDecoder('windows-1252').decode(bytes)
-  }
-}
-
-const establishmentIn = ({ values }: Context): string | undefined => {
-  const code = text(values, 'establishment')?.trim().toUpperCase()
-  if (code !== undefined && !/^[0-9A-Z_-]{1,20}$/.test(code)) {
-    throw new UsageError(`--establishment "${code}" is not a UAI code`)
-  }
-  return code
-}
+const decode = (bytes: Buffer): string =>
+  utf8Text(bytes) ?? new TextDecoder('windows-1252').decode(bytes)
 
 const requiredEstablishment = (context: Context): string => {
-  const code = establishmentIn(context)
+  const code = readEstablishment(context.values)
   if (code === undefined) {
     throw new UsageError('Say whose calendar it is: --establishment UAI')
   }
@@ -118,7 +107,7 @@ const sayCalendar = (context: Context, { establishment, atMs, by, days }: School
 
 const show = async (context: Context): Promise<Exit> => {
   const { out } = context
-  const establishment = establishmentIn(context)
+  const establishment = readEstablishment(context.values)
   const { deps } = await context.core()
   const calendars =
     establishment === undefined

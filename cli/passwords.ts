@@ -21,7 +21,7 @@ import {
   UsageError,
 } from './command.ts'
 import { moment, table, time, words } from './output.ts'
-import { passwordsCore } from './passwords_core.ts'
+import { changingCore } from './passwords_core.ts'
 import { readSelection, SELECTION, SELECTION_OPTIONS, type Selected } from './selection.ts'
 
 /** Enough of an id to tell one generation from another; it is in the names of its files. */
@@ -89,6 +89,8 @@ const factsOf = ({ words }: Selected, generated: Generated, dryRun: boolean) => 
 const REFUSED = {
   nobody: 'nobody of them gets a temporary password',
   dropped: 'writing the files took too long: none of their passwords serves. Delete them',
+  overtaken:
+    'others were generated for some of them meanwhile: these serve nobody. Delete the files',
 } as const
 
 const answer = (context: Context, selected: Selected, generated: Generated, dryRun: boolean) => {
@@ -123,7 +125,7 @@ const generate =
     if (selected === null) {
       return EXIT.refused
     }
-    const core = await passwordsCore(context)
+    const core = await changingCore(context)
     const keepPersonal = values['keep-personal'] === true
     const asked = { selection: selected.selection, keepPersonal, by, dryRun }
     const open = openWriter(core, resolve(cwd, folder ?? '.'), formats)
@@ -163,7 +165,7 @@ const NOT_TAKEN_BACK = {
 } as const
 
 const back = async (context: Context): Promise<Exit> => {
-  const core = await passwordsCore(context)
+  const core = await changingCore(context)
   const batch = await findBatch(context, core)
   if (batch === null) {
     return EXIT.refused
@@ -188,7 +190,7 @@ const back = async (context: Context): Promise<Exit> => {
 
 const batches = async (context: Context): Promise<Exit> => {
   const { out } = context
-  const { deps } = await passwordsCore(context)
+  const { deps } = await context.core()
   const list = await deps.store.passwordBatches.list(BATCHES_LISTED_MAX)
   if (list.length === 0) {
     out.line('No temporary passwords were generated')

@@ -2,11 +2,14 @@ import { finishBatches } from '../accounts/temporary_passwords.ts'
 import type { Context, Core } from './command.ts'
 
 /**
- * The gateway's parts for a command about passwords. What somebody's broken-off command has left
- * half done is completed first: its files are there, and people wait for it.
+ * The gateway's parts for a command that changes passwords. What somebody's broken-off command has
+ * left half done is completed first: its files are there, and people wait for it. Not in a dry run;
+ * nor do commands that only read take it: they write nothing.
  */
-export const passwordsCore = async (context: Context): Promise<Core> => {
+export const changingCore = async (context: Context): Promise<Core> => {
   const core = await context.core()
-  await finishBatches(core.deps, core.endEverythingOf)
+  if (context.values['dry-run'] !== true) {
+    await finishBatches(core.deps, core.endEverythingOf)
+  }
   return core
 }

@@ -8,7 +8,7 @@ import {
 import { USER_TYPES, type UserType } from '../policies/user_type.ts'
 import { type Command, type Context, EXIT, type Exit } from './command.ts'
 import { moment, table, time, words } from './output.ts'
-import { passwordsCore } from './passwords_core.ts'
+import { changingCore } from './passwords_core.ts'
 import { namesAnybody, readSelection, SELECTION, SELECTION_OPTIONS } from './selection.ts'
 
 const WIDTHS = { identifier: 28, userType: 22, state: 12, since: 21, set: 21 } as const
@@ -89,7 +89,7 @@ const state = async (context: Context): Promise<Exit> => {
   if (selected === null) {
     return EXIT.refused
   }
-  const core = await passwordsCore(context)
+  const core = await context.core()
   const isList = values['list'] === true
   const { people, on } = listener(context, isList)
   const counts = await passwordStates(core.deps, selected.selection, on)
@@ -117,7 +117,7 @@ const force = async (context: Context): Promise<Exit> => {
   if (selected === null) {
     return EXIT.refused
   }
-  const { deps } = await passwordsCore(context)
+  const { deps } = await changingCore(context)
   const counts = await forceChange(deps, selected.selection, { olderThanRules, dryRun, by })
   out.line(
     `${counts.forced} ${dryRun ? 'would be' : 'are'} asked for a new password at their next connection (${selected.words})`,

@@ -6,6 +6,7 @@ import { USER_TYPES, type UserType } from '../policies/user_type.ts'
 import { type Command, type Context, EXIT, type Exit, text } from './command.ts'
 import type { Output } from './output.ts'
 import { type Advice, adviceFor } from './policy_advice.ts'
+import { expiredAtOnce, unversioned } from './policy_effects.ts'
 import { readPolicyFile, writePolicyFile } from './policy_file.ts'
 
 /** The policies of a file, or null when its problems have been said. */
@@ -55,6 +56,29 @@ const keysFor = (deps: Deps, policies: Partial<PolicySet>): Promise<Set<UserType
     USER_TYPES.filter((type) => policies[type]?.otp === 'required'),
   )
 
+/** What the change does to passwords that there are, before anybody wonders. */
+const sayEffects = async (
+  { out }: Context,
+  deps: Deps,
+  policies: Partial<PolicySet>,
+  changes: readonly PolicyChange[],
+): Promise<Record<string, number>> => {
+  for (const type of unversioned(policies, changes)) {
+    out.problem({
+      where: `${type}: passwords.rules_version`,
+      message:
+        'stays while the rules of passwords change: those of before count as today’s. Raise it, and they can be listed and changed (passwords force-change --older-than-rules)',
+    })
+  }
+  const expired = await expiredAtOnce(deps, policies, changes)
+  for (const [type, people] of expired) {
+    out.line(
+      `${type}: ${people} passwords are older than that: each is to be changed at the next connection, but in holidays`,
+    )
+  }
+  return Object.fromEntries(expired)
+}
+
 const value = (one: unknown): string => (one === undefined ? 'not set' : JSON.stringify(one))
 
 const changeLine = ({ userType, path, from, to }: PolicyChange): string =>
@@ -92,6 +116,7 @@ const apply = async (context: Context): Promise<Exit> => {
   const changes = await applyPolicies(deps, policies, { by, why, dryRun })
   changes.map(changeLine).forEach(out.line)
   const advice = changes.length === 0 ? {} : advise(out, policies, await keysFor(deps, policies))
+  const expired = await sayEffects(context, deps, policies, changes)
   if (changes.length === 0) {
     out.line('Nothing to do: these policies are in force already')
   } else {
@@ -101,6 +126,7 @@ const apply = async (context: Context): Promise<Exit> => {
     dry_run: dryRun,
     changes: changes.map(({ userType, ...rule }) => ({ user_type: userType, ...rule })),
     advice,
+    expired_at_once: expired,
   })
   return EXIT.ok
 }

@@ -2,6 +2,8 @@ import { resolve } from 'node:path'
 import { identifierKey } from '../accounts/account.ts'
 import { SELECTED_IDENTIFIERS_MAX, type Selection } from '../accounts/ports.ts'
 import { selectionWords } from '../accounts/selection_words.ts'
+import { utf8Text } from '../accounts/utf8.ts'
+import { isEstablishmentCode } from '../policies/establishment.ts'
 import { isUserType, USER_TYPES, type UserType } from '../policies/user_type.ts'
 import { didYouMean } from '../provider/setting_words.ts'
 import { readBounded } from './bounded_file.ts'
@@ -51,6 +53,15 @@ const given = (values: Values, name: string): string | undefined => {
   return value
 }
 
+/** `--establishment`, in capitals; undefined: not given. Throws `UsageError`. */
+export const readEstablishment = (values: Values): string | undefined => {
+  const code = given(values, 'establishment')?.toUpperCase()
+  if (code !== undefined && !isEstablishmentCode(code)) {
+    throw new UsageError(`--establishment "${code}" is not a UAI code`)
+  }
+  return code
+}
+
 const readOptions = (values: Values): Selection => {
   if (!namesAnybody(values)) {
     throw new UsageError(
@@ -60,7 +71,7 @@ const readOptions = (values: Values): Selection => {
   const selection = {
     userType: readUserType(values),
     className: given(values, 'class'),
-    establishment: given(values, 'establishment')?.toUpperCase(),
+    establishment: readEstablishment(values),
   }
   const narrows = Object.values(selection).some((one) => one !== undefined)
   if (values['all'] === true && (narrows || values['identifiers'] !== undefined)) {
@@ -75,17 +86,9 @@ interface Named {
   readonly line: number
 }
 
-const decode = (bytes: Buffer): string | null => {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-  } catch {
-    return null // Not UTF-8: the caller says so.
-  }
-}
-
 /** By key, once each; or what is wrong with the file. */
 const readNames = (bytes: Buffer): ReadonlyMap<string, Named> | string => {
-  const content = decode(bytes)
+  const content = utf8Text(bytes)
   if (content === null) {
     return 'is not text in UTF-8'
   }

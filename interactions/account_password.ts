@@ -27,7 +27,7 @@ const change = async (visit: Visit, fields: Fields): Promise<Outcome> => {
   const { site, account, policy, sessionUid, origin } = visit
   const { sub } = account
   const current = passcodeStandsIn(visit.situation) ? null : fields.text('current_password')
-  const { typed, absent: absentOfNew } = readNewPassword(fields)
+  const { typed, unread } = readNewPassword(site, sub, fields)
   const [endSessions, forgetDevices] = ['end_sessions', 'forget_devices'].map(fields.ticked)
   const ticks = {
     ...(endSessions ? { end_sessions: 'yes' } : {}),
@@ -35,7 +35,7 @@ const change = async (visit: Visit, fields: Fields): Promise<Outcome> => {
   }
   const absent = [
     ...(current === null ? [] : missingFields({ current_password: current })),
-    ...absentOfNew,
+    ...unread,
   ]
   if (absent.length > 0) {
     return refuse(absent, ticks)

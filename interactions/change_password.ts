@@ -38,11 +38,11 @@ export const changePasswordPage: StepPage<PersonStep> = {
     ),
 
   submit: async (step, fields) => {
-    const { typed, absent } = readNewPassword(fields)
-    if (absent.length > 0) {
-      return again(absent)
-    }
     const { site, account, policy, origin } = step
+    const { typed, unread } = readNewPassword(site, account.sub, fields)
+    if (unread.length > 0) {
+      return again(unread)
+    }
     const result = await changePassword(site.deps, account, policy, typed, origin)
     if (!result.ok) {
       return again(result.refusals.map(newPasswordError))

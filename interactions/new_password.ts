@@ -1,16 +1,24 @@
 import type { NewPassword, NewPasswordRefusal } from '../accounts/new_password.ts'
 import type { FormError } from '../views/pages.ts'
 import { type Fields, missingFields } from './form.ts'
+import type { Site } from './site.ts'
 
-/** The fields `new_password` and `confirm_password`, and what was left empty of them. */
+/**
+ * The fields `new_password` and `confirm_password`, and why they are not looked at: what was left
+ * empty, or, where nothing was, too many tries of this person (`sub`) just before.
+ */
 export const readNewPassword = (
+  { newPasswords }: Pick<Site, 'newPasswords'>,
+  sub: string,
   fields: Fields,
-): { readonly typed: NewPassword; readonly absent: readonly FormError[] } => {
+): { readonly typed: NewPassword; readonly unread: readonly FormError[] } => {
   const password = fields.text('new_password')
   const confirmation = fields.text('confirm_password')
+  const absent = missingFields({ new_password: password, confirm_password: confirmation })
+  const isTooMuch = absent.length === 0 && newPasswords.take(sub) > 0
   return {
     typed: { password, confirmation },
-    absent: missingFields({ new_password: password, confirm_password: confirmation }),
+    unread: isTooMuch ? [{ code: 'try_again' }] : absent,
   }
 }
 

@@ -107,6 +107,11 @@ export const askForCode = async (
   )
 }
 
+const NOT_PROVED: Readonly<Record<'wrong' | 'too_many_here', FormError>> = {
+  wrong: { field: 'code', code: 'mailed_code_refused' },
+  too_many_here: { code: 'mails_too_many_here' },
+}
+
 interface StagePage {
   show(
     step: Step,
@@ -152,9 +157,8 @@ const codePage: StagePage = {
       return again(absent)
     }
     const code = { id: stage.codeId ?? '', boundTo: step.uid, typed }
-    return (await provePasswordReset(step.site.deps, stage.sub, code, step.origin))
-      ? staged({ ...stage, proved: true })
-      : again([{ field: 'code', code: 'mailed_code_refused' }])
+    const proved = await provePasswordReset(step.site.deps, stage.sub, code, step.origin)
+    return proved === 'right' ? staged({ ...stage, proved: true }) : again([NOT_PROVED[proved]])
   },
 }
 
@@ -193,9 +197,9 @@ const definePage: StagePage = {
   submit: async (step, stage, fields) => {
     const { site, origin } = step
     const codeId = stage.codeId ?? ''
-    const { typed, absent } = readNewPassword(fields)
-    if (absent.length > 0) {
-      return again(absent)
+    const { typed, unread } = readNewPassword(site, stage.sub ?? '', fields)
+    if (unread.length > 0) {
+      return again(unread)
     }
     const whose = await whoseReset(site.deps, stage.sub, codeId)
     if (whose === null) {

@@ -1,7 +1,8 @@
 import type { Context } from 'koa'
 import { offersPasswordReset } from '../accounts/password_reset.ts'
+import { IDENTIFIER_LENGTH_MAX } from '../accounts/sign_in.ts'
 import { assertOurForm } from './csrf.ts'
-import { readForm } from './form.ts'
+import { type Fields, readForm } from './form.ts'
 import { inTurn } from './in_turn.ts'
 import { submitStep } from './interaction.ts'
 import { identifierAt } from './login.ts'
@@ -32,6 +33,7 @@ interface Pressed {
   readonly step: Step
   readonly details: Interaction
   readonly stage: Stage | null
+  readonly fields: Fields
 }
 
 /**
@@ -49,7 +51,7 @@ const button =
         return toStep(ctx, uid)
       }
       const { step } = await loadStep(ctx, site, details, name)
-      const acted = act({ step, details, stage: stageOf(site, details) })
+      const acted = act({ step, details, stage: stageOf(site, details), fields })
       await (acted ?? toStep(ctx, uid))
     })
   }
@@ -57,15 +59,19 @@ const button =
 const isReset = (stage: Stage | null): stage is PasswordResetStage =>
   stage?.kind === 'password_reset'
 
-/** `POST /interaction/:uid/forgotten_password`: from the login page to whose it is. */
-export const beginPasswordReset = button(FORGOTTEN_PASSWORD, ({ step, details, stage }) => {
+/**
+ * `POST /interaction/:uid/forgotten_password`: from the login page to whose it is. `identifier`: what
+ * is typed there, where a script took it along.
+ */
+export const beginPasswordReset = button(FORGOTTEN_PASSWORD, ({ step, details, stage, fields }) => {
   const atLogin = stage === null || (isReset(stage) && stage.done)
   if (!atLogin) {
     return null // A second tab is further.
   }
   const { typed } = refusedOf(step.site, details, 'login')
   const before = stage === null ? {} : { identifier: stage.identifier }
-  const identifier = identifierAt(step, { typed: { ...before, ...typed } })
+  const taken = fields.text('identifier').trim().slice(0, IDENTIFIER_LENGTH_MAX)
+  const identifier = taken || identifierAt(step, { typed: { ...before, ...typed } })
   return showStage(step, details, { stage: beginReset(identifier) })
 })
 

@@ -155,6 +155,8 @@ export interface Site extends Sessions {
    * of CPU. Seconds until there is a place for one more; 0: there was one.
    */
   readonly judgements: { take(sub: string): number }
+  /** The same for new passwords that are sent: each is judged, for up to 30 ms of this thread. */
+  readonly newPasswords: { take(sub: string): number }
   readonly ownClient: OwnClient
   readonly applications: ReadonlyMap<string, Tile>
   readonly portalClientId: string

@@ -64,7 +64,8 @@ export const rulesOf = ({ passwords }: Pick<Policy, 'passwords'>): PasswordRules
 interface Judged {
   readonly password: string
   readonly rules: PasswordRules
-  readonly about: PasswordOwner
+  /** Known of the person, as somebody would write it. */
+  readonly words: readonly string[]
   readonly strength: Strength
 }
 
@@ -80,7 +81,7 @@ const CHECKS: readonly Check[] = [
   tooFewBits,
   missingClasses,
   tooGuessable,
-  ({ password, about }) => (isPersonal(password, about) ? { reason: 'personal' } : undefined),
+  ({ password, words }) => (isPersonal(password, words) ? { reason: 'personal' } : undefined),
 ]
 
 /** What makes each class; a sign is whatever is no letter, no digit and no space. */
@@ -111,9 +112,14 @@ export function judgePassword(
   if (codePoints(normalized) > PASSWORD_LENGTH_MAX) {
     return { ok: false, refusals: [{ reason: 'long', max: PASSWORD_LENGTH_MAX }] }
   }
-  const judged = { password: normalized, rules, about, strength }
+  const judged = { password: normalized, rules, words: wordsAbout(about), strength }
   const refusals = CHECKS.flatMap((check) => check(judged) ?? [])
   return refusals.length === 0 ? { ok: true } : { ok: false, refusals }
+}
+
+/** Digits alone are for passcodes: the two share one field. */
+export function isDigitsOnly(judgement: PasswordJudgement): boolean {
+  return !judgement.ok && judgement.refusals.some(({ reason }) => reason === 'digits_only')
 }
 
 /**
@@ -159,9 +165,9 @@ function missingClasses({ password, rules }: Judged): PasswordRefusal[] {
 }
 
 /** By dictionaries and keyboards, the person's own words among them; or one word over and over. */
-function tooGuessable({ password, rules, about, strength }: Judged): PasswordRefusal | undefined {
+function tooGuessable({ password, rules, words, strength }: Judged): PasswordRefusal | undefined {
   if ([password, folded(password)].some(isOver)) return { reason: 'guessable_repeat' }
-  const { score, weakest } = strength(password, knownWords(about))
+  const { score, weakest } = strength(password, knownWords(words))
   if (score >= rules.minStrength) return undefined
   const by: Guessable = weakest ?? 'short'
   // Said already, and better: by how much.
@@ -182,25 +188,21 @@ const PERSONAL_WORD_MIN = 3
 const PERSONAL_REST_MIN = 6
 
 /** The person's own words and their dates, with little else. */
-function isPersonal(password: string, about: PasswordOwner): boolean {
+function isPersonal(password: string, words: readonly string[]): boolean {
   const text = folded(password)
-  const words = [...personalWords(about)].sort((one, other) => other.length - one.length)
-  const rest = words.reduce((left, word) => left.replaceAll(word, ' '), text)
+  const longestFirst = [...personalWords(words)].sort((one, other) => other.length - one.length)
+  const rest = longestFirst.reduce((left, word) => left.replaceAll(word, ' '), text)
   return rest !== text && rest.replace(/ /g, '').length < PERSONAL_REST_MIN
 }
 
-function personalWords(about: PasswordOwner): ReadonlySet<string> {
-  return new Set(
-    wordsAbout(about)
-      .map(folded)
-      .filter((word) => word.length >= PERSONAL_WORD_MIN),
-  )
+function personalWords(words: readonly string[]): ReadonlySet<string> {
+  return new Set(words.map(folded).filter((word) => word.length >= PERSONAL_WORD_MIN))
 }
 
 /** As somebody would write them, and folded. */
-function knownWords(about: PasswordOwner): string[] {
-  const words = wordsAbout(about).filter((word) => codePoints(word) >= PERSONAL_WORD_MIN)
-  return [...new Set([...words, ...words.map(folded)])]
+function knownWords(words: readonly string[]): string[] {
+  const long = words.filter((word) => codePoints(word) >= PERSONAL_WORD_MIN)
+  return [...new Set([...long, ...long.map(folded)])]
 }
 
 function wordsAbout(about: PasswordOwner): string[] {

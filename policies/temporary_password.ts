@@ -15,6 +15,9 @@ const LENGTH = GROUPS * GROUP_LENGTH
 /** Consonants that pupils write to one another, in French or English, and rn and vv for m and w. */
 const NEVER = /pd|tg|ss|sx|xx|kk|rn|vv|fdp|fck|ntm|ptn|cnt|nsfw|bdsm/
 
+/** Whoever copies it loses count. */
+const THREE_ALIKE = /(.)\1\1/
+
 /** A source that is not broken gives a good one within very few draws. */
 const DRAWS_MAX = 200
 
@@ -28,15 +31,17 @@ const draw = (below: (below: number) => number): string =>
   }).join('')
 
 /**
- * A password for a card, such as `kd7m-2hxr-p8cf`: one of 2^50.4, all equally likely. It
- * begins with a letter, so that no spreadsheet takes it for a formula or a number.
+ * A password for a card, such as `kd7m-2hxr-p8cf`: one of 2^50.39, all equally likely. It
+ * begins with a letter, so that no spreadsheet takes it for a formula or a number, and has no sign
+ * three times in a row, the hyphen not counted.
  * @param below a cryptographic source: a whole number from 0 to `below` - 1
  * @throws RangeError for a source that is plainly not random
  */
 export const generateTemporaryPassword = (below: (below: number) => number): string => {
   for (let drawn = 0; drawn < DRAWS_MAX; drawn += 1) {
-    const password = grouped(draw(below))
-    if (!NEVER.test(password)) {
+    const signs = draw(below)
+    const password = grouped(signs)
+    if (!NEVER.test(password) && !THREE_ALIKE.test(signs)) {
       return password
     }
   }

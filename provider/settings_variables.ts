@@ -15,7 +15,8 @@ export const KEY_VARIABLES = {
   cookies: { variable: 'VESTIBULE_COOKIE_KEYS', meaning: 'Keys that sign cookies, newest first.' },
   pepper: {
     variable: 'VESTIBULE_PEPPER',
-    meaning: 'Seals the hashes of passwords and PINs, and makes those of temporary passwords.',
+    meaning:
+      'Seals the hashes of passwords and PINs, and makes those of temporary passwords. Where it is rotated, `k2:NEW,k1:OLD`, the old key stays: passwords of before need it.',
   },
   sealing: {
     variable: 'VESTIBULE_SEALING_KEY',

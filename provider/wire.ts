@@ -137,6 +137,9 @@ const JUDGING = {
   keysMax: 5_000,
 }
 
+/** New passwords that are sent, for one person. Somebody who reads why one is refused needs longer. */
+const CHOOSING = { perSecond: 1 / 5, burst: 15, keysMax: 5_000 }
+
 /** What the `state` of our own sign-ins is sealed for: no session's, and no interaction's, uid. */
 const OWN_CLIENT = 'own client'
 
@@ -177,6 +180,7 @@ const siteOf = (
     provedIn: (session) => provedIn(session, core.deps.clock()),
     isOpen: (session) => factorsOf(session)?.completedFor !== undefined,
     judgements: createRate({ ...JUDGING, clock: core.deps.clock }),
+    newPasswords: createRate({ ...CHOOSING, clock: core.deps.clock }),
     ownClient: createOwnClient({
       issuer: settings.issuer,
       serve,

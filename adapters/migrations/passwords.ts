@@ -22,6 +22,8 @@ export const passwords: Migration = {
     `INSERT INTO account_children (child, sub)
       SELECT DISTINCT each.value, accounts.sub FROM accounts, ${eachText('accounts.children')}`,
     `ALTER TABLE accounts ADD COLUMN password_batch TEXT`,
+    // A password that was made void, until its person has another of their own.
+    `ALTER TABLE accounts ADD COLUMN password_void_sealed TEXT`,
     `CREATE INDEX accounts_by_type ON accounts (user_type, sub)`,
     `CREATE INDEX accounts_by_password ON accounts (user_type, password_origin, password_set_at)`,
     `CREATE TABLE password_batches (
@@ -50,7 +52,7 @@ export const passwords: Migration = {
       was_batch TEXT,
       PRIMARY KEY (batch_id, sub)
     )`,
-    `CREATE INDEX password_batch_entries_by_was ON password_batch_entries (was_batch, sub)`,
+    `CREATE INDEX password_batch_entries_by_sub ON password_batch_entries (sub, was_batch)`,
     `CREATE INDEX password_batch_entries_by_state ON password_batch_entries (batch_id, state, sub)`,
     // Which reminders of an expiry were sent, for the password that was set then.
     `CREATE TABLE password_reminders (

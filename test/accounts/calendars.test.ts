@@ -126,6 +126,75 @@ describe('a calendar file', () => {
   })
 
   it.each([
+    ['YEARLY;BYMONTH=2;BYMONTHDAY=29', ['2028-02-29']],
+    ['YEARLY;BYMONTH=1,2;BYMONTHDAY=30', ['2027-01-30', '2028-01-30', '2029-01-30']],
+    ['YEARLY;COUNT=2', ['2027-01-01', '2028-01-01']],
+    ['YEARLY;COUNT=999999999999', ['2027-01-01', '2028-01-01', '2029-01-01']],
+    ['DAILY;INTERVAL=99999999999999999999', ['2027-01-01']],
+    ['WEEKLY;INTERVAL=1000000000', ['2027-01-01']],
+    ['MONTHLY;INTERVAL=1000000000;BYDAY=-1FR', ['2027-01-29']],
+    ['YEARLY;INTERVAL=2', ['2027-01-01', '2029-01-01']],
+    ['YEARLY;BYMONTH=11;BYDAY=TU;BYMONTHDAY=2,3,4,5,6,7,8;COUNT=1', ['2027-11-02']],
+    ['YEARLY;BYDAY=-1MO;COUNT=2', ['2027-12-27', '2028-12-25']],
+    ['YEARLY;BYMONTH=5,9;BYDAY=1MO;COUNT=3', ['2027-05-03', '2027-09-06', '2028-05-01']],
+    ['MONTHLY;BYDAY=5MO;COUNT=3', ['2027-03-29', '2027-05-31', '2027-08-30']],
+    ['MONTHLY;BYMONTHDAY=-31,15;COUNT=3', ['2027-01-01', '2027-01-15', '2027-02-15']],
+    ['MONTHLY;INTERVAL=2;UNTIL=20270501', ['2027-01-01', '2027-03-01', '2027-05-01']],
+    ['DAILY;BYMONTH=3;BYMONTHDAY=-31,31;COUNT=2', ['2027-03-01', '2027-03-31']],
+    ['DAILY;INTERVAL=10;UNTIL=20270112T080000Z', ['2027-01-01', '2027-01-11']],
+    ['WEEKLY;INTERVAL=2;BYDAY=FR,SU;COUNT=4', ['2027-01-01', '2027-01-03', '2027-01-15']],
+    ['WEEKLY;INTERVAL=2;BYDAY=FR,SU;WKST=SU;COUNT=3', ['2027-01-01', '2027-01-10']],
+  ])('repeats as its rule says: FREQ=%s', (rule, days) => {
+    const event = `DTSTART;VALUE=DATE:20270101\nRRULE:FREQ=${rule}`
+    const firsts = summary(ics(event)).map((one) => one.slice(0, 10))
+    expect(firsts.slice(0, days.length)).toEqual(days)
+    expect(firsts.length - days.length).toBe(/FR,SU/.test(rule) ? 1 : 0)
+  })
+
+  it('ends at once with any rule, which gives days or is refused', () => {
+    const list = (values: fc.Arbitrary<string>) =>
+      fc.option(fc.array(values, { minLength: 1, maxLength: 3 }).map(String), { nil: '' })
+    const ints = (min: number, max: number) => list(fc.integer({ min, max }).map(String))
+    const days = list(
+      fc
+        .tuple(fc.constantFrom('', '1', '5', '-1', '-5', '53'), fc.constantFrom('MO', 'FR', 'SU'))
+        .map((parts) => parts.join('')),
+    )
+    const huge = fc.constantFrom('', '1', '2', '24', '52', '1000', '4294967296', '9'.repeat(30))
+    const parts = fc.record({
+      BYMONTH: ints(1, 12),
+      BYMONTHDAY: ints(-31, 31),
+      BYDAY: days,
+      INTERVAL: huge,
+      COUNT: huge,
+    })
+    const frequency = fc.constantFrom('DAILY', 'WEEKLY', 'MONTHLY', 'YEARLY')
+    fc.assert(
+      fc.property(
+        frequency,
+        parts,
+        fc.constantFrom('19500101', '20270131'),
+        (freq, more, first) => {
+          const said = Object.entries(more).filter(([, value]) => value !== '')
+          const rule = said.map(([name, value]) => `;${name}=${value}`).join('')
+          const result = read(ics(`DTSTART;VALUE=DATE:${first}\nRRULE:FREQ=${freq}${rule}`))
+          expect(result.ok ? result.holidays.length : result.problems.length).toBeGreaterThan(0)
+        },
+      ),
+      { numRuns: 200 },
+    )
+  })
+
+  it('takes single dates beside its first', () => {
+    const dates = 'DTSTART;VALUE=DATE:20270101\nRDATE;VALUE=DATE:20270204,20270305'
+    expect(summary(ics(dates)).map((one) => one.slice(0, 10))).toEqual([
+      '2027-01-01',
+      '2027-02-04',
+      '2027-03-05',
+    ])
+  })
+
+  it.each([
     [
       'a date that there is not',
       'DTSTART;VALUE=DATE:20261319',
@@ -162,10 +231,41 @@ describe('a calendar file', () => {
       'DTSTART:20270101T000000\nRRULE:FREQ=HOURLY',
       '4: the event "x" repeats "hourly": at most daily',
     ],
+    ...[
+      ['DAILY;BYSECOND=1', 'repeats daily by "BYSECOND", which is not taken'],
+      ['MONTHLY;BYDAY=MO;BYSETPOS=1', 'repeats monthly by "BYSETPOS", which is not taken'],
+      ['YEARLY;BYWEEKNO=7', 'repeats yearly by "BYWEEKNO", which is not taken'],
+      ['YEARLY;BYYEARDAY=7', 'repeats yearly by "BYYEARDAY", which is not taken'],
+      ['YEARLY;BYEASTER=1', 'repeats yearly by "BYEASTER", which is not taken'],
+      ['DAILY;BYDAY=5MO', 'repeats daily by "BYDAY=5MO", which is not taken'],
+      ['WEEKLY;BYDAY=FR,-1MO', 'repeats weekly by "BYDAY=-1MO", which is not taken'],
+      ['WEEKLY;BYMONTHDAY=3', 'repeats weekly by "BYMONTHDAY", which is not taken'],
+      ['DAILY\nRRULE:FREQ=YEARLY', 'repeats by two rules'],
+      ['DAILY;COUNT=0', 'repeats 0 times'],
+      ...[
+        'DAILY;BYMONTH=2;BYMONTHDAY=30',
+        'YEARLY;BYMONTH=2;BYMONTHDAY=30',
+        'MONTHLY;BYMONTH=2;BYMONTHDAY=-30',
+        'YEARLY;BYMONTH=2,4;BYMONTHDAY=31,0',
+        'MONTHLY;BYMONTH=2;BYDAY=6MO',
+        'YEARLY;BYMONTH=5;BYDAY=5MO;BYMONTHDAY=1',
+        'DAILY;INTERVAL=7;BYDAY=WE',
+        'MONTHLY;INTERVAL=24;BYMONTH=5',
+      ].map((rule) => [rule, 'repeats on no day before 2029-11-26']),
+    ].map(([rule, problem]) => [
+      `RRULE:FREQ=${rule}`,
+      `DTSTART;VALUE=DATE:20270101\nRRULE:FREQ=${rule}`,
+      `4: the event "x" ${problem}`,
+    ]),
     [
-      'a daily rule with every second',
-      `DTSTART:20000101T000000\nRRULE:FREQ=DAILY;BYSECOND=${Array.from({ length: 60 }, (_, i) => i).join(',')}`,
-      '4: the event "x" repeats more than 30000 times',
+      'a rule from long ago',
+      'DTSTART;VALUE=DATE:18000101\nRRULE:FREQ=DAILY',
+      '4: the event "x" repeats from 1800-01-01: at most from 1950-01-01',
+    ],
+    [
+      'periods for dates',
+      'DTSTART:20270101T080000\nRDATE;VALUE=PERIOD:20270102T080000/PT1H',
+      '4: the event "x" has an RDATE that is no date',
     ],
   ])('is refused for %s, and says where', (_, event, problem) => {
     const events = problem.startsWith('4:') ? [`${event}\nSUMMARY:x`] : [event]

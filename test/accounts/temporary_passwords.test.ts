@@ -256,6 +256,59 @@ describe('temporary passwords for a selection', () => {
     expect(await isRight('d.run', PASSWORD)).toBe(true)
   })
 
+  it('leave alone what somebody chooses while the cards are written', async () => {
+    const uai = establishment()
+    const { sub } = await school.person({ identifier: 'meanwhile', establishments: [uai] })
+    const { store, hasher } = school.gateway.core.deps
+    const { cards, open } = paper({
+      close: async () => {
+        school.later(1)
+        const own = (await school.account('meanwhile')).password
+        if (own === null) throw new Error('no password')
+        const sealed = await hasher.hash('Nuage-Boussole-31', passwordOwner(sub), LANE)
+        await store.accounts.setPassword(sub, {
+          ...own,
+          sealed,
+          setAt: school.gateway.core.deps.clock(),
+        })
+        return { files: ['cards.csv'] }
+      },
+    })
+    expect(await generate({ establishment: uai }, open)).toMatchObject({ ok: true })
+    expect(await isRight('meanwhile', cards[0]?.password ?? '')).toBe(false)
+    expect(await isRight('meanwhile', 'Nuage-Boussole-31')).toBe(true)
+  })
+
+  it('made twice at once for one person: the cards of one serve, those of the other do not', async () => {
+    const uai = establishment()
+    await school.person({ identifier: 'at.once', establishments: [uai] })
+    await school.person({ identifier: 'apart', establishments: [establishment()] })
+    const inner = paper()
+    const apart = paper()
+    const outer = paper({
+      close: async () => {
+        school.later(1)
+        expect(await generate({ identifiers: ['at.once'] }, inner.open)).toMatchObject({ ok: true })
+        expect(await generate({ identifiers: ['apart'] }, apart.open)).toMatchObject({ ok: true })
+        return { files: ['late.csv'] }
+      },
+    })
+    expect(await generate({ establishment: uai }, outer.open)).toMatchObject({
+      ok: false,
+      reason: 'overtaken',
+      files: ['late.csv'],
+    })
+    expect(await isRight('at.once', inner.cards[0]?.password ?? '')).toBe(true)
+    const beside = paper({
+      close: async () => {
+        school.later(1)
+        expect(await generate({ identifiers: ['apart'] }, apart.open)).toMatchObject({ ok: true })
+        return { files: ['cards.csv'] }
+      },
+    })
+    expect(await generate({ establishment: uai }, beside.open)).toMatchObject({ ok: true })
+  })
+
   it('that nobody gets open no file', async () => {
     const { opened, open } = paper()
     const generated = await generate({ establishment: 'nowhere' }, open)

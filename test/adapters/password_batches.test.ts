@@ -54,7 +54,7 @@ const prepared = async (batches: PasswordBatches, id: string, subs = SUBS, atMs 
 
 const inForce = async (batches: PasswordBatches, id: string, subs = SUBS, atMs = NOW) => {
   await prepared(batches, id, subs, atMs)
-  expect(await batches.enter(id, atMs)).toBe(true)
+  expect(await batches.enter(id, atMs)).toBe('ok')
   await batches.enterNext(id, atMs, 100)
   expect(await stateOf(batches, id)).toBe('in_force')
 }
@@ -91,8 +91,8 @@ describe('a generation of passwords', () => {
     expect(await passwordOf(store, 'adam')).toEqual(own('adam'))
     expect(await batches.unfinished()).toEqual([])
 
-    expect(await batches.enter('b1', NOW + 5)).toBe(true)
-    expect(await batches.enter('b1', NOW + 6)).toBe(false)
+    expect(await batches.enter('b1', NOW + 5)).toBe('ok')
+    expect(await batches.enter('b1', NOW + 6)).toBe('dropped')
     expect((await batches.unfinished()).map(({ id }) => id)).toEqual(['b1'])
     expect(await batches.enterNext('b1', NOW + 10, 2)).toEqual([
       { sub: 'adam', was: own('adam') },
@@ -282,9 +282,9 @@ describe('the purge of generations', () => {
     await prepared(batches, 'new', ['adam'])
     expect(await batches.purge(before)).toBe(2)
     expect((await batches.list(10)).map(({ id }) => id)).toEqual(['new'])
-    expect(await batches.enter('old', NOW)).toBe(false)
+    expect(await batches.enter('old', NOW)).toBe('dropped')
     await expect(batches.prepare('old', [{ sub: 'emma', sealed: 'late' }])).rejects.toThrow()
-    expect(await batches.enter('new', NOW)).toBe(true)
+    expect(await batches.enter('new', NOW)).toBe('ok')
   })
 
   it('forgets what was replaced once a password was used, after 90 days, or once it is given back', async () => {

@@ -86,6 +86,36 @@ describe('a selection of people', () => {
     expect(await found(store, { className: '6E A' })).toEqual([])
   })
 
+  it('finds guardians whom the directory gives no establishment where their children are', async () => {
+    const store = await open()
+    const add = (sub: string, children: string[]) =>
+      store.accounts.insert(sub, person(sub, { userType: 'guardian', children }), NOW)
+    await add('one.school', ['P3'])
+    await add('two.schools', ['P3', 'P1'])
+    await add('no.child', ['gone'])
+    const guardians = async (selection: Selection) =>
+      (await found(store, { ...selection, userType: 'guardian' })).filter((sub) =>
+        sub.includes('.school'),
+      )
+    expect(await guardians({ establishment: LYCEE })).toEqual(['one.school', 'two.schools'])
+    expect(await guardians({ establishment: COLLEGE })).toEqual(['two.schools'])
+    // A class of that establishment, not one of the same name where another child is.
+    expect(await guardians({ establishment: COLLEGE, className: '2de 1' })).toEqual([])
+    expect(await guardians({ establishment: LYCEE, className: '2de 1' })).toEqual([
+      'one.school',
+      'two.schools',
+    ])
+    const at = async (home: string | null) =>
+      (await store.people.atHome({ userType: 'guardian' }, home)).map(({ sub, classes }) => [
+        sub,
+        ...classes,
+      ])
+    expect(await at(COLLEGE)).toContainEqual(['two.schools', '6e A', '2de 1'])
+    expect(await at(LYCEE)).toContainEqual(['one.school', '2de 1'])
+    expect(await at(LYCEE)).not.toContainEqual(expect.arrayContaining(['two.schools']))
+    expect(await at(null)).toEqual([['no.child']])
+  })
+
   it('is counted by type', async () => {
     const store = await open()
     expect(await store.people.count({ className: '6e A' })).toEqual({

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'csv-parse/sync'
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { CardFileError } from '../../cards/part_file.ts'
 import { ADDRESS, END_OF_SEPTEMBER, emptyFolder, someone, writerIn, written } from './someone.ts'
@@ -136,9 +137,9 @@ describe('the CSV', () => {
   it('opens in a French spreadsheet: BOM, semicolons, CRLF, and a heading', async () => {
     const text = readFileSync(join(await csvOf(someone()), 'rentree.csv'), 'utf8')
     expect(text).toBe(
-      '\ufeffétablissement;classe;nom;prénom;identifiant;mot de passe temporaire;' +
+      '\ufeffétablissement;type;classe;nom;prénom;identifiant;mot de passe provisoire;' +
         'valable jusqu’au;adresse\r\n' +
-        `0750001A;6e B;Lefèvre;Zoé;zoe.lefevre;kfrt-7m3x-hn4p;2026-09-30;${ADDRESS}\r\n`,
+        `0750001A;Élève;6e B;Lefèvre;Zoé;zoe.lefevre;kfrt-7m3x-hn4p;2026-09-30;${ADDRESS}\r\n`,
     )
   })
 
@@ -148,21 +149,90 @@ describe('the CSV', () => {
   })
 
   it('keeps quotes, separators and line ends of names', async () => {
-    const names = ['d’Estrées; "Zoé"', '""', 'a\r\nb', 'Ὀδυσσεύς', 'محمد', ' ']
+    const names = ['d’Estrées; "Zoé"', '""', 'a\r\nb', 'b\nc', 'Ὀδυσσεύς', 'محمد', ' ']
     const folder = await csvOf(...names.map((familyName) => someone({ familyName })))
     expect(rowsOf(folder).map(({ nom }) => nom)).toEqual(names)
   })
 
-  it.each(['=1+1', '+33', '-2', '@SUM(A1)', '\tx', '\rx'])(
-    'gives a spreadsheet no formula to work out: %j',
+  /** The three cells in which somebody else's words may stand. */
+  const cellsOf = async (odd: string) => {
+    const folder = await csvOf(someone({ identifier: odd, classes: [odd], givenName: odd }))
+    const [row] = rowsOf(folder)
+    return [row?.['identifiant'], row?.['classe'], row?.['prénom']]
+  }
+  /** What a spreadsheet shows of a cell; of any formula but a single text it is null. */
+  const shownOf = (cell = ''): string | null => {
+    const [, text] = /^="((?:[^"]|"")*)"$/.exec(cell) ?? []
+    return text?.replaceAll('""', '"') ?? (/^\s*[=+\-@＝＋－＠]/u.test(cell) ? null : cell)
+  }
+
+  it.each([
+    ...['0012345', '+33612345678', '6E1', '6e10', '3-4', '3/4', '1,5', '12:30', '6 A', '10 %'],
+    ...[
+      '12 mai',
+      '1er',
+      '3-MAR',
+      'sept. 2',
+      'MARS1',
+      'vrai',
+      '(12)',
+      '٣٤',
+      '-2',
+      '12345678901234567',
+    ],
+  ])('shows a usual value as it is, also in a spreadsheet: %s', async (usual) => {
+    const cells = await cellsOf(usual)
+    expect(cells.map(shownOf)).toEqual(Array(3).fill(usual))
+    expect(cells[0]?.startsWith('=')).toBe(usual !== '1er')
+  })
+
+  it.each([
+    '6e B',
+    '6B',
+    '2nde 4',
+    'T1-A',
+    'mai',
+    'julie.2',
+    'dec1pierre',
+    '3PM2',
+    'D’Aout 2 fois',
+  ])('leaves plain what a spreadsheet leaves alone: %s', async (plain) => {
+    expect(await cellsOf(plain)).toEqual(Array(3).fill(plain))
+  })
+
+  it.each([
+    ...['=1+1', '+33', '@SUM(A1)', ' =1+1', '\u00a0-2', '＝1+1', '=""', '="', '="a"&CMD("b")'],
+    ...['" & CMD|\'/C calc\'!A0 & "', '="" & HYPERLINK("http://x","y")', '1" & 1', '1""+1'],
+  ])('gives a spreadsheet a text and no formula of somebody’s making: %s', async (hostile) => {
+    expect((await cellsOf(hostile)).map(shownOf)).toEqual(Array(3).fill(hostile))
+  })
+
+  it.each(['\tx', '\rx', '\n=1', '=1\r\n=2', '=＂&1&＂', `=${'x'.repeat(255)}`])(
+    'puts an apostrophe before what fits in no text of a formula: %j',
     async (odd) => {
-      const folder = await csvOf(someone({ identifier: odd, classes: [odd], givenName: odd }))
-      const [row] = rowsOf(folder)
-      expect([row?.['identifiant'], row?.['classe'], row?.['prénom']]).toEqual(
-        Array(3).fill(`'${odd}`),
-      )
+      expect(await cellsOf(odd)).toEqual(Array(3).fill(`'${odd}`))
     },
   )
+
+  it('lets no value out of its cell, whatever it is made of', async () => {
+    const signs = fc.string({ unit: fc.constantFrom(...'"=+-@&\';,1eE ()a\r\n\t'), maxLength: 12 })
+    const values = fc.sample(signs, 3_000).filter((value) => value !== '')
+    const folder = await csvOf(...values.map((familyName) => someone({ familyName })))
+    const cells = rowsOf(folder).map(({ nom }) => nom ?? '')
+    expect(cells).toHaveLength(values.length)
+    for (const [nth, cell] of cells.entries()) {
+      const value = values[nth]
+      expect([value, `'${value}`], cell).toContain(shownOf(cell))
+    }
+  })
+
+  it('says what kind of person each is', async () => {
+    const folder = await csvOf(
+      someone({ userType: 'guardian', classes: ['6e B'] }),
+      someone({ userType: 'internship_counsellor', classes: [] }),
+    )
+    expect(rowsOf(folder).map(({ type }) => type)).toEqual(['Responsable', 'Maître de stage'])
+  })
 
   it('has every card in order, many more than are written at once', async () => {
     const identifiers = Array.from({ length: 1_234 }, (_, nth) => `pupil.${nth}`)

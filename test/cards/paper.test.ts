@@ -144,6 +144,22 @@ describe('the cards on paper', () => {
     expect(sheets.map((sheet) => sheet.split('kfrt-').length - 1)).toEqual([8, 1, 1, 1])
   })
 
+  it.each([
+    ['fr', ['Sans classe', 'Enseignants', 'Personnels']],
+    ['en', ['Without class', 'Teachers', 'Staff']],
+  ] as const)(
+    'head those of people without classes with what they are (%s)',
+    async (locale, heads) => {
+      const kinds = ['guardian', 'teacher', 'staff'] as const
+      const cards = kinds.map((userType) => someone({ userType, classes: [] }))
+      const folder = await written(cards, { locale })
+      const sheets = textOf(join(folder, 'rentree-0750001A.pdf')).split('\f').slice(0, -1)
+      expect(sheets.map((sheet) => sheet.split(' · ')[1]?.split(/ (Feuille|Sheet)/)[0])).toEqual(
+        heads,
+      )
+    },
+  )
+
   it('put a guardian with the class of the first child, and name all of them', async () => {
     const guardian = someone({ userType: 'guardian', classes: ['6e B', '3e A'] })
     const folder = await written([someone(), guardian])

@@ -125,6 +125,8 @@ describe('whom a command about passwords is for', () => {
     [['force-change', '--user-type', 'students'], '; did you mean "student"?'],
     [['force-change', '--all', '--class', '6e A'], '--all goes alone'],
     [['force-change', '--class', ' '], '--class is empty'],
+    [['force-change', '--establishment', '044 1a'], '--establishment "044 1A" is not a UAI code'],
+    [['force-change', '--establishment', ''], '--establishment is empty'],
     [['cards', '--all'], 'Say where the files shall be: --out FOLDER'],
     [['take-back'], 'An argument is missing'],
   ])('does not understand %j, and does nothing', async (args, message) => {
@@ -356,15 +358,28 @@ describe('vestibule passwords temporary and cards', () => {
     expect([none.code, none.stderr]).toEqual([1, 'batch "zzzz": there is none of this id\n'])
   })
 
-  it('complete what a command that was broken off has left', async () => {
-    const { passwordBatches } = office.core.deps.store
-    const { sub } = await office.person('zoe.petit')
-    const batch = { id: 'abcdef0123', atMs: office.now(), by: 'cli:other', selection: 'student' }
-    await passwordBatches.begin(batch)
-    const sealed = office.core.deps.hasher.keep('some-card', passwordOwner(sub))
-    await passwordBatches.prepare(batch.id, [{ sub, sealed }])
-    await passwordBatches.enter(batch.id, office.now())
-    await passwords('batches')
-    expect(await office.isPassword('zoe.petit', 'some-card')).toBe(true)
-  })
+  it.each([
+    [['force-change', '--user-type', 'teacher']],
+    [['temporary', '--user-type', 'teacher', '--out', 'out']],
+    [['take-back', 'nothing']],
+  ])(
+    'are completed by %j where a command was broken off, not by what only reads or tries',
+    async (args) => {
+      const { passwordBatches } = office.core.deps.store
+      const { sub } = await office.person('zoe.petit')
+      const batch = { id: 'abcdef0123', atMs: office.now(), by: 'cli:other', selection: 'student' }
+      await passwordBatches.begin(batch)
+      const sealed = office.core.deps.hasher.keep('some-card', passwordOwner(sub))
+      await passwordBatches.prepare(batch.id, [{ sub, sealed }])
+      await passwordBatches.enter(batch.id, office.now())
+      const isCard = () => office.isPassword('zoe.petit', 'some-card')
+      await passwords('batches')
+      await passwords('state', '--list')
+      await passwords('force-change', '--all', '--dry-run')
+      await passwords('cards', '--all', '--out', 'out', '--dry-run')
+      expect([await isCard(), written()]).toEqual([false, []])
+      await passwords(...args)
+      expect(await isCard()).toBe(true)
+    },
+  )
 })

@@ -38,6 +38,26 @@ describe('vestibule policy', () => {
     expect(applied).toHaveLength(1)
   })
 
+  it('tells how many passwords expire at once, and that new rules want a new version', async () => {
+    await office.import(
+      'identifier,user_type,given_name,family_name\nl.old,staff,Léa,Old\nl.new,staff,Léa,New\n',
+    )
+    const year = 365 * 24 * 3_600_000
+    await office.setPassword('l.old', null, { setAt: office.now() - year })
+    await office.setPassword('l.new', null)
+    const rules = (more: string) =>
+      `policies: { staff: { passwords: { force_change_at_expiration: true${more} } } }`
+    const first = await apply(rules(', min_length: 15'), '--dry-run')
+    expect(first.stdout).toContain('staff: 1 passwords are older than that')
+    expect(first.stderr).toContain('staff: passwords.rules_version: stays while')
+    const raised = await apply(rules(', min_length: 15, rules_version: 2'))
+    expect(raised.stderr).toBe('')
+    const again = await apply(
+      rules(', min_length: 15, rules_version: 2, temporary_lifetime_days: 20'),
+    )
+    expect(again.stdout).not.toContain('older than that')
+  })
+
   it('applies what a file says, tells what changes, and leaves the types it does not name', async () => {
     const { code, stdout } = await apply(
       'policies:\n  student:\n    protections: [pin]\n    pin:\n      tries: 5\n',

@@ -11,7 +11,7 @@ import { giveKey } from '../support/otp_key.ts'
 import type { RelyingParty, Tokens } from '../support/relying_party.ts'
 import { DAY_MS, MINUTE_MS, PASSWORD, PIN, type School, startSchool } from '../support/school.ts'
 import { tokenFor } from './account_visit.ts'
-import { acts, enter, formIn, noticesOf } from './acts.ts'
+import { acts, enter, errorsOf, formIn, noticesOf } from './acts.ts'
 
 const NEXT = 'Nuage-Boussole-31'
 const OFFLINE = { scope: 'openid profile email school offline_access', prompt: 'consent' }
@@ -430,6 +430,27 @@ describe.each(IN_FORCE)('while %s, a person', (_name, state) => {
     expect(browser.view.step).toBe('change_password')
     await change(browser)
     expect((await ent.finish(browser)).claims['acr']).toBe(ACR_OTP)
+  })
+})
+
+describe('somebody who sends one bad password after the other', () => {
+  it('is asked to wait, and chooses a good one a moment later', async () => {
+    const account = await somebody({ mustChange: true })
+    const browser = school.browser()
+    await enter(ent, browser, account.identifier)
+    const asks = () => errorsOf(browser.view).join()
+    for (let time = 0; time < 15; time += 1) {
+      await browser.submit({ new_password: 'azerty', confirm_password: 'azerty' })
+      expect(asks()).not.toContain('Wait a moment')
+    }
+    await change(browser)
+    expect([browser.view.step, asks()]).toEqual([
+      'change_password',
+      expect.stringContaining('Wait a moment'),
+    ])
+    school.later(5_000)
+    await change(browser)
+    expect(browser.view.step).toBe('callback')
   })
 })
 

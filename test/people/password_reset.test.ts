@@ -219,6 +219,14 @@ describe('whoever forgot their password', () => {
     expect(browser.view.step).toBe('callback')
   })
 
+  it('finds what they were typing, where a script takes it along, and no more of it than fits', async () => {
+    const browser = somewhere()
+    await application.start(browser, { login_hint: 'hinted' })
+    await browser.submit({ identifier: ` ${'t'.repeat(300)}` }, { form: FORGOTTEN })
+    expect(browser.view.step).toBe('password_reset')
+    expect(typedIn(browser)).toBe('t'.repeat(256))
+  })
+
   it('may be named by the application', async () => {
     const browser = somewhere()
     await application.start(browser, { login_hint: 'hinted' })
@@ -795,6 +803,29 @@ describe('codes', () => {
     await atTheCode('crowd.known') // From elsewhere.
     school.later(15 * MINUTE_MS)
     await atTheCode('crowd.known', school.browser({ address }))
+  })
+
+  it('are tried a hundred and fifty times from one network, whosever they are', async () => {
+    const person = await somebody('tried.elsewhere')
+    const address = '192.0.2.78'
+    for (let asked = 0; asked < 30; asked += 1) {
+      const browser = await atTheCode(`tried.${asked}`, school.browser({ address }))
+      for (let time = 0; time < 5; time += 1) {
+        await browser.submit({ code: '000000' })
+        expect(errorsOf(browser.view)).toEqual([REFUSED])
+      }
+    }
+    const browser = await atTheCode(person.identifier, school.browser({ address }))
+    const code = newestTo(person.sub)
+    await browser.submit({ code })
+    expect(browser.view.step).toBe('password_reset_code')
+    expect(errorsOf(browser.view)[0]).toContain('from your network')
+    const elsewhere = await atDefine(person) // From another network.
+    expect(elsewhere.view.step).toBe('password_reset_define')
+    // It was not looked at: it is good as long as it lasts.
+    school.later(9 * MINUTE_MS)
+    await browser.submit({ code: '000000' })
+    expect(errorsOf(browser.view)[0]).toContain('from your network')
   })
 
   it('are a hundred at the very same moment too', async () => {

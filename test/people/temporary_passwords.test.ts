@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { forceChange } from '../../accounts/force_change.ts'
 import { secureAccount } from '../../accounts/secure_account.ts'
 import { type Card, generatePasswords, takeBack } from '../../accounts/temporary_passwords.ts'
 import { application as settingsOf, silently } from '../protocol/steps.ts'
@@ -108,6 +109,34 @@ describe('a card', () => {
     await expectRefused(identifier, NEXT.replaceAll('-', ''))
   })
 
+  it('is no password of one’s own, however it is typed', async () => {
+    const { identifier, card } = await cardFor({ identifier: 'card.kept' })
+    const browser = await comesWith(identifier, card)
+    for (const typed of [card, card.replaceAll('-', ''), card.toUpperCase()]) {
+      await change(browser, typed)
+      expect(browser.view.step, typed).toBe('change_password')
+      expect(errorsOf(browser.view)).toHaveLength(1)
+    }
+    await change(browser, NEXT)
+    expect(browser.view.step).toBe('callback')
+  })
+
+  it('given after a theft does not bring the stolen password back', async () => {
+    const { sub, identifier } = await school.person({
+      identifier: 'card.theft',
+      protection: 'none',
+    })
+    const { deps, endEverything } = school.gateway.core
+    await secureAccount(deps, endEverything, sub, 'password_voided', BY)
+    const { cards } = await handOut(identifier)
+    const browser = await comesWith(identifier, cards[0]?.password ?? '')
+    await change(browser, PASSWORD)
+    expect(browser.view.step).toBe('change_password')
+    expect(errorsOf(browser.view)[0]).toContain('Choose another one')
+    await change(browser, NEXT)
+    expect(browser.view.step).toBe('callback')
+  })
+
   it('serves for the days of the policy, to the very moment', async () => {
     const { identifier, card } = await cardFor({ identifier: 'card.days' })
     school.later(30 * DAY_MS - 1)
@@ -159,6 +188,19 @@ describe('a card', () => {
     // And a take-back does not bring back the password that was voided with it.
     expect(await takeBack(deps, batchId, BY)).toMatchObject({ ok: true, people: 0 })
     await expectRefused(identifier, PASSWORD)
+  })
+})
+
+describe('a change that was asked for while cards were out', () => {
+  it('is due still for the password that comes back', async () => {
+    const { sub, identifier, batchId } = await cardFor({ identifier: 'forced.meanwhile' })
+    const { deps } = school.gateway.core
+    const selection = { identifiers: [identifier] }
+    const asked = { olderThanRules: false, by: BY, dryRun: false }
+    expect(await forceChange(deps, selection, asked)).toMatchObject({ forced: 0, alreadyDue: 1 })
+    expect(await takeBack(deps, batchId, BY)).toMatchObject({ ok: true, people: 1 })
+    expect((await comesWith(identifier, PASSWORD)).view.step).toBe('change_password')
+    expect((await deps.store.accounts.bySub(sub))?.password?.origin).toBe('personal')
   })
 })
 

@@ -49,9 +49,19 @@ describe('a temporary password', () => {
   it('is drawn again where pupils would laugh', () => {
     const letters = 'bcdfghjkmnprstvx278'
     const draws = (text: string) => text.split('').map((sign) => letters.indexOf(sign))
-    const drawn = [...draws('kpdkbbbbbbbb'), ...draws('bcdfghjkmnpr')]
+    const drawn = [...draws('kpdkbcbcbcbc'), ...draws('bcdfghjkmnpr')]
     expect(generateTemporaryPassword(drawing(drawn))).toBe('bcdf-ghjk-mnpr')
     expect(() => generateTemporaryPassword(drawing(draws('pd')))).toThrow(RangeError)
+  })
+
+  it('is drawn again where a sign comes three times in a row, also across a hyphen', () => {
+    for (const password of many) {
+      expect(password.replaceAll('-', '')).not.toMatch(/(.)\1\1/)
+    }
+    const letters = 'bcdfghjkmnprstvx278'
+    const draws = (text: string) => text.split('').map((sign) => letters.indexOf(sign))
+    const drawn = ['bfffmmrm2772', 'bcdffffghjkm', 'bcffhfmmrm22'].flatMap(draws)
+    expect(generateTemporaryPassword(drawing(drawn))).toBe('bcff-hfmm-rm22')
   })
 
   it('is one of more than 2^50, all equally likely', () => {
