@@ -1,4 +1,4 @@
-import type { UserType } from '../policies/user_type.ts'
+import { USER_TYPES, type UserType } from '../policies/user_type.ts'
 import type { Account } from './account.ts'
 import type { Listed, Selection, Tables } from './ports.ts'
 
@@ -22,10 +22,20 @@ const compare = (a: string, b: string): number => (a === b ? 0 : collator.compar
 
 const classOf = ({ classes: [first = ''] }: Listed): string => first
 
-/** By class, those without one last; then by name. Two of one name stay in one order. */
+const RANKS: ReadonlyMap<UserType, number> = new Map(USER_TYPES.map((type, rank) => [type, rank]))
+
+/** Of those whose cards are not handed out by class: what they are tells to whom they go. */
+const compareKinds = (a: Listed, b: Listed): number =>
+  classOf(a) === '' ? (RANKS.get(a.userType) ?? 0) - (RANKS.get(b.userType) ?? 0) : 0
+
+/**
+ * By class, those without one last and by what they are; then by name. Two of one name stay in one
+ * order.
+ */
 const inPrintedOrder = (a: Listed, b: Listed): number =>
   Number(classOf(a) === '') - Number(classOf(b) === '') ||
   compare(classOf(a), classOf(b)) ||
+  compareKinds(a, b) ||
   compare(a.familyName, b.familyName) ||
   compare(a.givenName, b.givenName) ||
   (a.sub < b.sub ? -1 : 1)

@@ -34,7 +34,7 @@ const TEXT_MAX = 1024
 
 /**
  * Between what a guesser could hurry through and what would keep the gateway busy: the dearest
- * takes about a second and 128 MiB, once for each person.
+ * takes about a second and 128 MiB a try, until its person's first right one.
  */
 const LIMITS = {
   argon2Memory: { min: 4_096, max: 131_072, unit: 'KiB of memory' },

@@ -62,8 +62,8 @@ const pdfNameOf = (home: string | null): string => {
 
 /**
  * Writes the cards of one generation: one CSV, and a PDF for each establishment. At most one PDF is
- * held, and of it the sheet that is being filled. Throws CardFileError where a file cannot be
- * written or is already there.
+ * held, and of it the sheet that is being filled and the people of no class. Throws CardFileError
+ * where a file cannot be written or is already there.
  */
 export const createCardWriter = async (options: CardWriterOptions): Promise<CardWriter> => {
   const { folder, name, address, schoolName, timeZone, locale, formats } = options

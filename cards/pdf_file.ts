@@ -32,7 +32,7 @@ const documentOf = (home: string, { locale, schoolName }: Look): PDFKit.PDFDocum
 /**
  * The cards of one establishment (null: of none), on sheets of A4. A class begins a sheet of its
  * own, so that a pile goes to whoever hands out to that class, and none of its cards strays into
- * another's; so do teachers, staff and others who have none. A bookmark leads to it, so that it can be printed alone.
+ * another's; so do teachers, staff and others who have none, who come kind by kind. A bookmark leads to it, so that it can be printed alone.
  */
 export const openPdf = async (path: string, home: string | null, look: Look): Promise<PdfFile> => {
   const part = await openPart(path)

@@ -13,15 +13,15 @@ import {
 } from './account_page.ts'
 import { type Fields, missingFields } from './form.ts'
 import { JUDGE_FORM } from './judge_password.ts'
-import { newPasswordError, readNewPassword } from './new_password.ts'
+import { newPasswordErrors, readNewPassword } from './new_password.ts'
 import { passwordRules } from './password_rules.ts'
 
-type Refusal = Extract<ChangeOwnPasswordResult, { ok: false }>['refusals'][number]
+type Refusals = Extract<ChangeOwnPasswordResult, { ok: false }>['refusals']
 
-const errorOf = (refusal: Refusal): FormError =>
-  refusal.reason === 'wrong_current'
-    ? { field: 'current_password', code: 'password_refused' }
-    : newPasswordError(refusal)
+const errorsOf = (refusals: Refusals): FormError[] =>
+  refusals.some(({ reason }) => reason === 'wrong_current')
+    ? [{ field: 'current_password', code: 'password_refused' }]
+    : newPasswordErrors(refusals.filter((one) => one.reason !== 'wrong_current'))
 
 const change = async (visit: Visit, fields: Fields): Promise<Outcome> => {
   const { site, account, policy, sessionUid, origin } = visit
@@ -52,7 +52,7 @@ const change = async (visit: Visit, fields: Fields): Promise<Outcome> => {
     origin,
   )
   if (!result.ok) {
-    return refuse(result.refusals.map(errorOf), ticks)
+    return refuse(errorsOf(result.refusals), ticks)
   }
   // This session goes on: it has proved the password that now is.
   await site.keep(sessionUid, sub, { change_password: { sub, atMs: site.deps.clock() } })

@@ -2,7 +2,7 @@ import { changePassword } from '../accounts/change_password.ts'
 import type { NextStep } from '../policies/next_step.ts'
 import type { Pages } from '../views/pages.ts'
 import { judgeButton } from './judge_password.ts'
-import { newPasswordError, readNewPassword } from './new_password.ts'
+import { newPasswordErrors, readNewPassword } from './new_password.ts'
 import { passwordRules } from './password_rules.ts'
 import {
   again,
@@ -45,7 +45,7 @@ export const changePasswordPage: StepPage<PersonStep> = {
     }
     const result = await changePassword(site.deps, account, policy, typed, origin)
     if (!result.ok) {
-      return again(result.refusals.map(newPasswordError))
+      return again(newPasswordErrors(result.refusals))
     }
     const { sub } = account
     return finishForGood(step, { change_password: { sub, atMs: site.deps.clock() } })

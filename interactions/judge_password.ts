@@ -9,7 +9,7 @@ import { assertOurForm, csrfToken } from './csrf.ts'
 import { type Fields, readForm } from './form.ts'
 import { ACCOUNT_PAGES, type AccountPageName, presentPerson } from './fresh_proof.ts'
 import { localeOf } from './locale.ts'
-import { newPasswordError } from './new_password.ts'
+import { newPasswordErrors } from './new_password.ts'
 import type { Site } from './site.ts'
 import {
   type Interaction,
@@ -66,7 +66,7 @@ const answer = async (
   ctx.set('content-language', locale)
   ctx.body = {
     ok: judged.ok,
-    refusals: refusals.map((refusal) => site.renderer.errorText(newPasswordError(refusal), locale)),
+    refusals: newPasswordErrors(refusals).map((error) => site.renderer.errorText(error, locale)),
   } satisfies JudgedPassword
 }
 

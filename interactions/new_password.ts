@@ -22,8 +22,7 @@ export const readNewPassword = (
   }
 }
 
-/** What is wrong with a new password, beside its field. */
-export const newPasswordError = ({ reason, ...params }: NewPasswordRefusal): FormError => {
+const errorOf = ({ reason, ...params }: NewPasswordRefusal): FormError => {
   switch (reason) {
     case 'mismatch':
       return { field: 'confirm_password', code: 'password_mismatch' }
@@ -32,4 +31,13 @@ export const newPasswordError = ({ reason, ...params }: NewPasswordRefusal): For
     default:
       return { field: 'new_password', code: `password_${reason}`, params }
   }
+}
+
+/**
+ * What is wrong with a new password, beside its field. That it is worth too few bits is not said of
+ * one that is too short: the same advice twice.
+ */
+export const newPasswordErrors = (refusals: readonly NewPasswordRefusal[]): FormError[] => {
+  const isShort = refusals.some(({ reason }) => reason === 'short')
+  return refusals.filter(({ reason }) => !isShort || reason !== 'entropy').map(errorOf)
 }

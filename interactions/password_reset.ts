@@ -15,7 +15,7 @@ import { type Fields, missingFields } from './form.ts'
 import { judgeButton } from './judge_password.ts'
 import { localeOf } from './locale.ts'
 import { loginPageAfter } from './login.ts'
-import { newPasswordError, readNewPassword } from './new_password.ts'
+import { newPasswordErrors, readNewPassword } from './new_password.ts'
 import { HELP_PATH } from './page.ts'
 import {
   PASSWORD_RESET_AGAIN,
@@ -216,7 +216,7 @@ const definePage: StagePage = {
     }
     return reset.refusals.some(({ reason }) => reason === 'changed_meanwhile')
       ? staged(null, [OVER])
-      : again(reset.refusals.map(newPasswordError))
+      : again(newPasswordErrors(reset.refusals))
   },
 }
 

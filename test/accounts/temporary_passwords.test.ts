@@ -104,8 +104,10 @@ describe('temporary passwords for a selection', () => {
         identifier: 'o.teacher',
         userType: 'teacher' as const,
         classes: ['6e A'],
-        familyName: 'Alain',
+        familyName: 'Zorn',
       },
+      { identifier: 'o.office', userType: 'staff' as const, familyName: 'Abel' },
+      { identifier: 'o.teacher.b', userType: 'teacher' as const, familyName: 'Bach' },
     ]
     for (const one of people) {
       await school.person({ userType: 'student', establishments: [uai], ...one })
@@ -119,15 +121,18 @@ describe('temporary passwords for a selection', () => {
       'o.six.f',
       'o.six.z',
       'o.ten',
+      'o.teacher.b',
       'o.teacher',
+      'o.office',
     ])
     expect(ends).toEqual(['closed'])
     expect(generated).toMatchObject({
       ok: true,
       files: ['cards.csv'],
       counts: {
-        passwords: { student: 5, guardian: 1, teacher: 1, staff: 0 },
-        personal: 7,
+        passwords: { student: 5, guardian: 1, teacher: 2, staff: 1 },
+        homes: [{ home: uai, passwords: 9 }],
+        personal: 9,
         leftOut: { no_local_password: 0, personal_kept: 0 },
       },
     })
