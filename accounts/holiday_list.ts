@@ -46,6 +46,15 @@ const readLine = (line: string): NamedHoliday | string => {
   return holidayFault(first, last) ?? { first, last, name }
 }
 
+/** A line that begins with a date, or with what was meant as one. */
+const isDated = (line: string): boolean =>
+  split(line).dates.some((word) => ISO.test(word) || FRENCH.test(word))
+
+const NEITHER: HolidayProblem = {
+  line: null,
+  message: 'is neither a calendar (ICS) nor a list of dates',
+}
+
 /**
  * Reads a list of holidays: a line each, its first day and its last (one day: once), then maybe a
  * name. Blank lines, what follows `#`, and a first line without any digit count for nothing.
@@ -53,15 +62,18 @@ const readLine = (line: string): NamedHoliday | string => {
 export const readHolidayList = (text: string): HolidaysRead => {
   const holidays: NamedHoliday[] = []
   const problems: HolidayProblem[] = []
+  let isList = false
   for (const [index, raw] of text.split(/\r\n?|\n/).entries()) {
     const line = raw.replace(/#.*$/, '').trim()
     const isHeader = index === 0 && !/\d/.test(line)
     const read = line === '' || isHeader ? null : readLine(line)
+    isList ||= isDated(line)
     if (typeof read === 'string') {
       problems.push({ line: index + 1, message: read })
     } else if (read !== null) {
       holidays.push(read)
     }
   }
-  return holidaysRead(holidays, problems)
+  const isOther = !isList && problems.length > 0
+  return holidaysRead(holidays, isOther ? [NEITHER, ...problems] : problems)
 }

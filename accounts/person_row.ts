@@ -1,7 +1,7 @@
 import { isoDate } from '../policies/days.ts'
 import { isEstablishmentCode } from '../policies/establishment.ts'
 import { normalizePassword, PASSWORD_LENGTH_MAX } from '../policies/password_rules.ts'
-import { isUserType, USER_TYPES, type UserType } from '../policies/user_type.ts'
+import { USER_TYPES, type UserType } from '../policies/user_type.ts'
 import type { Locale, Person } from './account.ts'
 import { type ForeignHash, parseForeignHash } from './foreign_hash.ts'
 
@@ -121,17 +121,15 @@ const required = (column: PeopleColumn, raw: string | undefined, max: number): s
 const optional = (column: PeopleColumn, raw: string, max: number): string | null =>
   text(column, raw, max) || null
 
+/** The user type that a word means, ours or one of schools; undefined: none. */
+export const userTypeOf = (written: string): UserType | undefined =>
+  USER_TYPE_WORDS.get(
+    written.normalize('NFD').replaceAll(/\p{M}/gu, '').toLowerCase().trim().replaceAll(/\s+/g, ' '),
+  )
+
 const userType = (raw: string | undefined): UserType => {
   const value = required('user_type', raw, 50)
-  const word = value
-    .normalize('NFD')
-    .replaceAll(/\p{M}/gu, '')
-    .toLowerCase()
-    .replaceAll(/\s+/g, ' ')
-  const type = USER_TYPE_WORDS.get(word)
-  return isUserType(type)
-    ? type
-    : refuse('user_type', value, `is not one of ${USER_TYPES.join(', ')}`)
+  return userTypeOf(value) ?? refuse('user_type', value, `is not one of ${USER_TYPES.join(', ')}`)
 }
 
 const email = (raw: string): string | null => {

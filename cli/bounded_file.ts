@@ -1,4 +1,5 @@
 import { open } from 'node:fs/promises'
+import { utf8Text } from '../accounts/utf8.ts'
 
 export type BoundedFile =
   | { readonly ok: true; readonly bytes: Buffer }
@@ -14,6 +15,15 @@ const tooLarge = (bytesMax: number): BoundedFile => ({
   ok: false,
   message: `has more than ${bytesMax / 1_000_000} MB`,
 })
+
+export const NOT_TEXT = 'is not text in UTF-8 or Latin-1 (Windows)'
+
+/**
+ * The text of bytes in UTF-8, else in the Western European encoding of Windows, which contains
+ * Latin-1. Null: neither; UTF-16 has bytes of 0, as what is no text mostly has.
+ */
+export const decodedText = (bytes: Uint8Array): string | null =>
+  bytes.includes(0) ? null : (utf8Text(bytes) ?? new TextDecoder('windows-1252').decode(bytes))
 
 /**
  * Reads a whole file that has at most `bytesMax` bytes. A larger one is refused unread; a pipe,

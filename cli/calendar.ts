@@ -1,18 +1,17 @@
 import { basename, resolve } from 'node:path'
 import { removeCalendar, saveCalendar } from '../accounts/calendars.ts'
-import type { NamedHoliday } from '../accounts/holiday.ts'
+import type { HolidayProblem, NamedHoliday } from '../accounts/holiday.ts'
+import { holidayDoubts } from '../accounts/holiday_doubts.ts'
 import type { SchoolCalendar } from '../accounts/ports.ts'
-import { utf8Text } from '../accounts/utf8.ts'
-import { readBounded } from './bounded_file.ts'
+import { decodedText, NOT_TEXT, readBounded } from './bounded_file.ts'
 import { type Command, type Context, EXIT, type Exit, UsageError } from './command.ts'
-import { fileProblem, table, time } from './output.ts'
+import { fileProblem, many, table, time } from './output.ts'
 import { readEstablishment } from './selection.ts'
 
 const FILE_BYTES_MAX = 1_000_000
 
-/** UTF-8, else the Western European encoding of Windows: only names have accents. */
-const decode = (bytes: Buffer): string =>
-  utf8Text(bytes) ?? new TextDecoder('windows-1252').decode(bytes)
+/** More of them say nothing new: the file is another one, or written in another way. */
+const PROBLEMS_SAID_MAX = 10
 
 const requiredEstablishment = (context: Context): string => {
   const code = readEstablishment(context.values)
@@ -37,25 +36,34 @@ interface Read {
   readonly skipped: number
 }
 
+const sayProblems = ({ out }: Context, path: string, problems: readonly HolidayProblem[]): void => {
+  for (const problem of problems.slice(0, PROBLEMS_SAID_MAX)) {
+    out.problem(fileProblem(path, problem))
+  }
+  const more = problems.length - PROBLEMS_SAID_MAX
+  if (more > 0) {
+    out.problem({ where: path, message: `and ${more} more` })
+  }
+}
+
 /** Null when the file cannot be taken, which was said. */
 const read = async (context: Context, path: string): Promise<Read | null> => {
   const { cwd, out } = context
   const file = await readBounded(resolve(cwd, path), FILE_BYTES_MAX)
-  if (!file.ok) {
-    out.problem(fileProblem(path, { line: null, message: file.message }))
+  const content = file.ok ? decodedText(file.bytes) : null
+  if (content === null) {
+    out.problem({ where: path, message: file.ok ? NOT_TEXT : file.message })
     return null
   }
   const { deps } = await context.core()
   // Loaded here only: no other command reads calendars.
   const { readHolidayFile } = await import('../accounts/holiday_file.ts')
-  const result = readHolidayFile(decode(file.bytes), {
+  const result = readHolidayFile(content, {
     timeZone: deps.timeZone,
     nowMs: deps.clock(),
   })
   if (!result.ok) {
-    for (const problem of result.problems) {
-      out.problem(fileProblem(path, problem))
-    }
+    sayProblems(context, path, result.problems)
     return null
   }
   return result
@@ -85,6 +93,9 @@ const importFile = async (context: Context): Promise<Exit> => {
   if (skipped > 0) {
     out.line(`${skipped} left out: called off, or over before a day of school`)
   }
+  for (const message of holidayDoubts(holidays)) {
+    out.problem({ where: 'WARNING', message })
+  }
   await warnOfNobody(context, establishment)
   if (!dryRun) {
     const { deps } = await context.core()
@@ -94,7 +105,7 @@ const importFile = async (context: Context): Promise<Exit> => {
   out.line(
     dryRun
       ? 'Dry run: nothing was written'
-      : `${holidays.length} holidays are the calendar of ${establishment} now`,
+      : `${many(holidays.length, 'holiday is', 'holidays are')} the calendar of ${establishment} now`,
   )
   out.data({ dry_run: dryRun, establishment, file: basename(path), skipped, holidays })
   return EXIT.ok

@@ -62,23 +62,33 @@ export const text = (values: Values, name: string): string | undefined => {
 /** Node's first sentence says which option; the rest is advice on dashes. */
 const firstSentence = (error: Error): string => error.message.split('. ')[0] ?? error.message
 
+/** The last of two would win unseen. Throws `UsageError`. */
+const refuseTwice = (names: readonly string[]): void => {
+  const twice = names.find((name, index) => names.indexOf(name) < index)
+  if (twice !== undefined) {
+    throw new UsageError(`--${twice} is given twice`)
+  }
+}
+
 /** Reads the arguments of one command. Throws `UsageError`. */
 export const readArguments = (
   command: Command,
   args: readonly string[],
 ): { values: Values; positionals: string[] } => {
-  const read = (): { values: object; positionals: string[] } => {
+  const read = () => {
     try {
       return parseArgs({
         args: [...args],
         options: { ...command.options, ...COMMON },
         allowPositionals: true,
+        tokens: true,
       })
     } catch (error) {
       throw error instanceof Error ? new UsageError(firstSentence(error), { cause: error }) : error
     }
   }
-  const { values, positionals } = read()
+  const { values, positionals, tokens } = read()
+  refuseTwice(tokens.flatMap((token) => (token.kind === 'option' ? [token.name] : [])))
   const [least, most] = command.positionals
   if (!('help' in values) && (positionals.length < least || positionals.length > most)) {
     throw new UsageError(

@@ -96,6 +96,10 @@ export const table = (cells: readonly (readonly string[])[]): string[] => {
   )
 }
 
+/** `1 card`, `2 cards`. */
+export const many = (count: number, one: string, more = `${one}s`): string =>
+  count === 1 ? `1 ${one}` : `${count} ${more}`
+
 /** A name of ours as people read it: `must_change` as "must change". */
 export const words = (name: string): string => name.replaceAll('_', ' ')
 

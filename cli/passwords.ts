@@ -1,6 +1,9 @@
+import { constants } from 'node:fs'
+import { access, opendir } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { PasswordBatch } from '../accounts/ports.ts'
 import {
+  type CardWriter,
   type Generated,
   type GenerationCounts,
   generatePasswords,
@@ -8,9 +11,9 @@ import {
   takeBack,
 } from '../accounts/temporary_passwords.ts'
 import type { CardFormat } from '../cards/card_writer.ts'
-import { CardFileError } from '../cards/part_file.ts'
+import { CardFileError, onFile } from '../cards/part_file.ts'
 import { dayAt } from '../policies/days.ts'
-import { USER_TYPES } from '../policies/user_type.ts'
+import { USER_TYPES, type UserType } from '../policies/user_type.ts'
 import {
   type Command,
   type Context,
@@ -20,8 +23,8 @@ import {
   text,
   UsageError,
 } from './command.ts'
-import { moment, table, time, words } from './output.ts'
-import { changingCore } from './passwords_core.ts'
+import { many, moment, table, time, words } from './output.ts'
+import { changingCore, sayDryRun } from './passwords_core.ts'
 import { readSelection, SELECTION, SELECTION_OPTIONS, type Selected } from './selection.ts'
 
 /** Enough of an id to tell one generation from another; it is in the names of its files. */
@@ -33,6 +36,20 @@ const shortId = (id: string): string => id.slice(0, SHORT_ID)
 /** `passwords-2026-09-14-1a2b3c4d`: the day by the school's clocks, and the generation. */
 const fileName = ({ deps }: Core, batchId: string): string =>
   `passwords-${dayAt(deps.timeZone, deps.clock()).date}-${shortId(batchId)}`
+
+/** Says how far it is, of so many at most. */
+const told = (writer: CardWriter, { out }: Context, people: number): CardWriter => {
+  let done = 0
+  return {
+    write: async (card) => {
+      await writer.write(card)
+      done += 1
+      out.progress(done, people)
+    },
+    close: () => writer.close(),
+    abandon: () => writer.abandon(),
+  }
+}
 
 const openWriter =
   (core: Core, folder: string, formats: readonly CardFormat[]) => async (batchId: string) => {
@@ -57,12 +74,32 @@ const LEFT_OUT: Readonly<Record<LeftOut, string>> = {
 const totalOf = ({ passwords }: GenerationCounts): number =>
   Object.values(passwords).reduce((sum, one) => sum + one, 0)
 
-const sayCounts = ({ out }: Context, whom: string, counts: GenerationCounts): void => {
-  const byType = USER_TYPES.filter((type) => counts.passwords[type] > 0).map(
-    (type) => `${counts.passwords[type]} ${words(type)}`,
+const PEOPLE: Readonly<Record<UserType, readonly [one: string, more: string]>> = {
+  teacher: ['teacher', 'teachers'],
+  staff: ['staff', 'staff'],
+  student: ['student', 'students'],
+  guardian: ['guardian', 'guardians'],
+  inspector: ['inspector', 'inspectors'],
+  internship_counsellor: ['internship counsellor', 'internship counsellors'],
+}
+
+/** Classes of several establishments may have one name: who names a class is told where. */
+const sayHomes = ({ out }: Context, { selection }: Selected, homes: GenerationCounts['homes']) => {
+  if (homes.length > 1 || selection.className !== undefined) {
+    for (const { home, passwords } of homes) {
+      out.line(`  ${home === null ? 'without an establishment' : `in ${home}`}: ${passwords}`)
+    }
+  }
+}
+
+const sayCounts = (context: Context, selected: Selected, counts: GenerationCounts): void => {
+  const { out } = context
+  const byType = USER_TYPES.filter((type) => counts.passwords[type] > 0).map((type) =>
+    many(counts.passwords[type], ...PEOPLE[type]),
   )
   const types = byType.length === 0 ? '' : `: ${byType.join(', ')}`
-  out.line(`${totalOf(counts)} temporary passwords (${whom})${types}`)
+  out.line(`${many(totalOf(counts), 'temporary password')} (${selected.words})${types}`)
+  sayHomes(context, selected, counts.homes)
   if (counts.personal > 0) {
     out.line(`${counts.personal} of them in the place of a password of the person's own`)
   }
@@ -80,6 +117,7 @@ const factsOf = ({ words }: Selected, generated: Generated, dryRun: boolean) => 
     selection: words,
     batch: generated.ok ? generated.batchId : null,
     passwords: counts.passwords,
+    homes: counts.homes,
     personal: counts.personal,
     left_out: counts.leftOut,
     files,
@@ -95,7 +133,7 @@ const REFUSED = {
 
 const answer = (context: Context, selected: Selected, generated: Generated, dryRun: boolean) => {
   const { out } = context
-  sayCounts(context, selected.words, generated.counts)
+  sayCounts(context, selected, generated.counts)
   out.data(factsOf(selected, generated, dryRun))
   if (!generated.ok) {
     out.problem({ where: selected.words, message: REFUSED[generated.reason] })
@@ -103,7 +141,7 @@ const answer = (context: Context, selected: Selected, generated: Generated, dryR
     return EXIT.refused
   }
   if (generated.batchId === null) {
-    out.line('Dry run: nothing was written')
+    sayDryRun(context, selected)
   } else {
     out.line('They are in force, and shown only in these files:')
     generated.files.map((file) => `  ${file}`).forEach(out.line)
@@ -112,31 +150,69 @@ const answer = (context: Context, selected: Selected, generated: Generated, dryR
   return selected.isWhole ? EXIT.ok : EXIT.refused
 }
 
+/** A dry run opens no file, and says all the same where the real one would be refused. */
+const tryFolder = async ({ cwd }: Context, folder: string): Promise<void> => {
+  const path = resolve(cwd, folder)
+  await onFile(path, async () => {
+    await (await opendir(path)).close()
+    await access(path, constants.W_OK)
+  })
+}
+
+interface Order {
+  readonly formats: readonly CardFormat[]
+  /** Undefined: a dry run that names none. */
+  readonly folder: string | undefined
+  readonly dryRun: boolean
+}
+
+/** Throws `UsageError`. */
+const readOrder = ({ values }: Context): Omit<Order, 'formats'> => {
+  const dryRun = values['dry-run'] === true
+  const folder = text(values, 'out')
+  if (!dryRun && folder === undefined) {
+    throw new UsageError('Say where the files shall be: --out FOLDER')
+  }
+  return { folder, dryRun }
+}
+
+/** Throws `CardFileError`. */
+const carryOut = async (
+  context: Context,
+  selected: Selected,
+  { formats, folder, dryRun }: Order,
+): Promise<Exit> => {
+  const { values, by, cwd } = context
+  const core = await changingCore(context)
+  const keepPersonal = values['keep-personal'] === true
+  const asked = { selection: selected.selection, keepPersonal, by, dryRun }
+  const open = openWriter(core, resolve(cwd, folder ?? '.'), formats)
+  const generated = await generatePasswords(core.deps, core.endEverythingOf, asked, async (id) =>
+    told(await open(id), context, selected.people),
+  )
+  const exit = answer(context, selected, generated, dryRun)
+  if (dryRun && folder !== undefined) {
+    await tryFolder(context, folder)
+  }
+  return exit
+}
+
 const generate =
   (formats: readonly CardFormat[]) =>
   async (context: Context): Promise<Exit> => {
-    const { values, out, by, cwd } = context
-    const dryRun = values['dry-run'] === true
-    const folder = text(values, 'out')
-    if (!dryRun && folder === undefined) {
-      throw new UsageError('Say where the files shall be: --out FOLDER')
-    }
+    const order = { formats, ...readOrder(context) }
     const selected = await readSelection(context)
     if (selected === null) {
       return EXIT.refused
     }
-    const core = await changingCore(context)
-    const keepPersonal = values['keep-personal'] === true
-    const asked = { selection: selected.selection, keepPersonal, by, dryRun }
-    const open = openWriter(core, resolve(cwd, folder ?? '.'), formats)
     try {
-      const generated = await generatePasswords(core.deps, core.endEverythingOf, asked, open)
-      return answer(context, selected, generated, dryRun)
+      return await carryOut(context, selected, order)
     } catch (error) {
       if (!(error instanceof CardFileError)) {
         throw error
       }
-      out.problem({ where: 'no password was replaced', message: error.message })
+      const where = `no password ${order.dryRun ? 'would be' : 'was'} replaced`
+      context.out.problem({ where, message: error.message })
       return EXIT.refused
     }
   }
@@ -181,7 +257,7 @@ const back = async (context: Context): Promise<Exit> => {
     return EXIT.refused
   }
   out.line(
-    `Taken back: ${result.people} people have what they had before, ${result.personal} of them a password of their own`,
+    `Taken back: ${many(result.people, 'person has', 'people have')} what they had before, ${result.personal} of them a password of their own`,
   )
   out.line('The cards serve nobody any more: destroy them.')
   out.data({ batch: batch.id, people: result.people, personal: result.personal })
@@ -243,7 +319,8 @@ export const passwordsTemporary: Command = {
 export const passwordsCards: Command = {
   ...forMany,
   name: 'passwords cards',
-  summary: 'as temporary, with cards to cut out: a PDF for each establishment',
+  summary:
+    'replaces passwords by temporary ones, on cards to cut out: PDF by establishment, and CSV',
   run: generate(['pdf', 'csv']),
 }
 

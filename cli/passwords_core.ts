@@ -1,5 +1,6 @@
 import { finishBatches } from '../accounts/temporary_passwords.ts'
 import type { Context, Core } from './command.ts'
+import type { Selected } from './selection.ts'
 
 /**
  * The gateway's parts for a command that changes passwords. What somebody's broken-off command has
@@ -12,4 +13,12 @@ export const changingCore = async (context: Context): Promise<Core> => {
     await finishBatches(core.deps, core.endEverythingOf)
   }
   return core
+}
+
+/** What a dry run ends with; the real run goes on past identifiers that nobody has. */
+export const sayDryRun = ({ out }: Context, { isWhole }: Pick<Selected, 'isWhole'>): void => {
+  out.line('Dry run: nothing was written')
+  if (!isWhole) {
+    out.line('Without --dry-run, the unknown identifiers are passed over and the others served')
+  }
 }

@@ -8,7 +8,7 @@ import {
 import { USER_TYPES, type UserType } from '../policies/user_type.ts'
 import { type Command, type Context, EXIT, type Exit } from './command.ts'
 import { moment, table, time, words } from './output.ts'
-import { changingCore } from './passwords_core.ts'
+import { changingCore, sayDryRun } from './passwords_core.ts'
 import { namesAnybody, readSelection, SELECTION, SELECTION_OPTIONS } from './selection.ts'
 
 const WIDTHS = { identifier: 28, userType: 22, state: 12, since: 21, set: 21 } as const
@@ -104,9 +104,15 @@ const state = async (context: Context): Promise<Exit> => {
 /** What is said of each count, where it is not 0. */
 const FORCED: Readonly<Record<Exclude<keyof ForcedChanges, 'forced'>, string>> = {
   alreadyDue: 'must change it anyway: temporary, initial, or asked before',
-  withoutPassword: 'left out: no password here, they come by a key or from elsewhere',
+  withoutPassword:
+    'left out: no password here, they come by a key or from elsewhere, or have not had a card yet',
   void: 'left out: the password is void already',
   upToDate: "left out: as today's rules want it",
+}
+
+const forcedWords = (count: number, dryRun: boolean): string => {
+  const verb = count < 2 ? 'is' : 'are'
+  return `${count === 0 ? 'Nobody' : count} ${dryRun ? 'would be' : verb}`
 }
 
 const force = async (context: Context): Promise<Exit> => {
@@ -120,7 +126,7 @@ const force = async (context: Context): Promise<Exit> => {
   const { deps } = await changingCore(context)
   const counts = await forceChange(deps, selected.selection, { olderThanRules, dryRun, by })
   out.line(
-    `${counts.forced} ${dryRun ? 'would be' : 'are'} asked for a new password at their next connection (${selected.words})`,
+    `${forcedWords(counts.forced, dryRun)} asked for a new password at the next connection (${selected.words})`,
   )
   for (const [name, said] of Object.entries(FORCED) as [keyof typeof FORCED, string][]) {
     if (counts[name] > 0) {
@@ -128,7 +134,7 @@ const force = async (context: Context): Promise<Exit> => {
     }
   }
   if (dryRun) {
-    out.line('Dry run: nothing was written')
+    sayDryRun(context, selected)
   }
   out.data({
     dry_run: dryRun,

@@ -1,14 +1,14 @@
 import { basename, resolve } from 'node:path'
 import { type ImportEvent, type ImportReport, importPeople } from '../accounts/import_people.ts'
 import type { LeaversScope } from '../accounts/leavers.ts'
-import { isUserType, USER_TYPES } from '../policies/user_type.ts'
-import { type Command, type Context, EXIT, text, UsageError, type Values } from './command.ts'
+import { type Command, type Context, EXIT, UsageError, type Values } from './command.ts'
 import { fileProblem, type Output } from './output.ts'
 import { openPeopleFile, type PeopleFile } from './people_file.ts'
+import { readEstablishment, readUserType } from './selection.ts'
 
 const leaversScope = (values: Values): LeaversScope | null => {
-  const establishment = text(values, 'establishment')?.toUpperCase()
-  const userType = text(values, 'user-type')
+  const establishment = readEstablishment(values)
+  const userType = readUserType(values)
   if (values['leavers'] !== true) {
     if (establishment !== undefined || userType !== undefined) {
       throw new UsageError('--establishment and --user-type go with --leavers')
@@ -17,9 +17,6 @@ const leaversScope = (values: Values): LeaversScope | null => {
   }
   if (establishment === undefined || userType === undefined) {
     throw new UsageError('--leavers needs --establishment and --user-type')
-  }
-  if (!isUserType(userType)) {
-    throw new UsageError(`--user-type is one of ${USER_TYPES.join(', ')}`)
   }
   return { establishment, userType }
 }

@@ -1,12 +1,12 @@
 import { resolve } from 'node:path'
 import { identifierKey } from '../accounts/account.ts'
+import { userTypeOf } from '../accounts/person_row.ts'
 import { SELECTED_IDENTIFIERS_MAX, type Selection } from '../accounts/ports.ts'
 import { selectionWords } from '../accounts/selection_words.ts'
-import { utf8Text } from '../accounts/utf8.ts'
 import { isEstablishmentCode } from '../policies/establishment.ts'
-import { isUserType, USER_TYPES, type UserType } from '../policies/user_type.ts'
+import { USER_TYPES, type UserType } from '../policies/user_type.ts'
 import { didYouMean } from '../provider/setting_words.ts'
-import { readBounded } from './bounded_file.ts'
+import { decodedText, NOT_TEXT, readBounded } from './bounded_file.ts'
 import { type Context, text, UsageError, type Values } from './command.ts'
 import { fileProblem } from './output.ts'
 
@@ -29,6 +29,8 @@ export interface Selected {
   readonly selection: Selection
   /** `student, class 6e A` */
   readonly words: string
+  /** How many they are. */
+  readonly people: number
   /** Every identifier of the file is somebody's. */
   readonly isWhole: boolean
 }
@@ -36,10 +38,15 @@ export interface Selected {
 export const namesAnybody = (values: Values): boolean =>
   Object.keys(SELECTION_OPTIONS).some((name) => values[name] !== undefined)
 
-const readUserType = (values: Values): UserType | undefined => {
+/**
+ * `--user-type`, also by the words of schools that a file of people may have; undefined: not given.
+ * Throws `UsageError`.
+ */
+export const readUserType = (values: Values): UserType | undefined => {
   const written = text(values, 'user-type')
-  if (written === undefined || isUserType(written)) {
-    return written
+  const type = userTypeOf(written ?? '')
+  if (written === undefined || type !== undefined) {
+    return type
   }
   const hint = didYouMean(written, USER_TYPES)
   throw new UsageError(`--user-type is one of ${USER_TYPES.join(', ')}${hint}`)
@@ -88,9 +95,9 @@ interface Named {
 
 /** By key, once each; or what is wrong with the file. */
 const readNames = (bytes: Buffer): ReadonlyMap<string, Named> | string => {
-  const content = utf8Text(bytes)
+  const content = decodedText(bytes)
   if (content === null) {
-    return 'is not text in UTF-8'
+    return NOT_TEXT
   }
   const names = new Map<string, Named>()
   for (const [index, line] of content.split(/\r\n?|\n/).entries()) {
@@ -166,5 +173,5 @@ export const readSelection = async (context: Context): Promise<Selected | null> 
   if (people < named) {
     out.line(`${named - people} of the identifiers left out: disabled, or not of those asked for`)
   }
-  return { selection, words, isWhole: unknown === 0 }
+  return { selection, words, people, isWhole: unknown === 0 }
 }

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { holidaysIn, removeCalendar, saveCalendar } from '../../accounts/calendars.ts'
 import type { HolidaysRead } from '../../accounts/holiday.ts'
+import { holidayDoubts } from '../../accounts/holiday_doubts.ts'
 import { readHolidayFile } from '../../accounts/holiday_file.ts'
 import type { Deps } from '../../accounts/ports.ts'
 import { dayAfter } from '../../policies/days.ts'
@@ -387,5 +388,54 @@ describe('a calendar of an establishment', () => {
         { establishment: '0750001A', holidays: 2, first: '2026-12-19', last: '2027-02-21' },
       ],
     ])
+  })
+})
+
+describe('what a calendar says and may not mean', () => {
+  const doubts = (...lines: string[]): string[] => {
+    const result = read(lines.join('\n'))
+    return result.ok ? holidayDoubts(result.holidays) : ['not read']
+  }
+
+  it.each([
+    ['2027-07-03 Début des Vacances d’Été', 'tells when a holiday begins'],
+    ['2027-08-31 Prérentrée des enseignants', 'tells when school begins again'],
+    ['2027-08-31 Pré-rentrée', 'tells when school begins again'],
+    ['2027-09-01 RENTRÉE scolaire', 'tells when school begins again'],
+    ['2027-01-04 Reprise des cours', 'tells when school begins again'],
+  ])('is doubted of %j', (line, doubt) => {
+    expect(doubts(line)).toEqual([expect.stringContaining(doubt)])
+  })
+
+  it('is not doubted of holidays of several days, or of other names', () => {
+    expect(
+      doubts(
+        '2027-07-03 2027-08-31 Début de l’été',
+        '2027-05-07 Pont',
+        '2027-05-08',
+        '2027-05-10 Début',
+      ),
+    ).toHaveLength(1)
+    expect(doubts('2027-05-07 Débutants', '2027-05-08 Jour de rentrée')).toEqual([])
+  })
+
+  it('is doubted where no zone has all of its holidays', () => {
+    const hiver = '2027-02-06 2027-02-21 Hiver - Zone A'
+    expect(doubts(hiver, '2027-02-20 2027-03-07 Hiver (zone B)')).toEqual([
+      expect.stringContaining('several zones (A, B)'),
+    ])
+    expect(
+      doubts(hiver, '2026-12-19 2027-01-03 Noël - Zones A, B et C', '2027-05-07 Pont'),
+    ).toEqual([])
+  })
+})
+
+describe('a list of something else', () => {
+  it('is told from a list of dates with a wrong line', () => {
+    const other = 'null: is neither a calendar (ICS) nor a list of dates'
+    expect(summary('E1;lea;student\n')[0]).toBe(other)
+    expect(summary('1;lea;2012-09-03\n')[0]).toBe(other)
+    expect(summary('2027-02-30\n')).toHaveLength(1)
+    expect(summary('next week\n2027-05-07\n')).toHaveLength(1)
   })
 })

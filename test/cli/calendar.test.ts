@@ -73,7 +73,7 @@ describe('vestibule calendar import', () => {
     const { code, stdout } = await importFile(list, ...UAI)
     expect([code, stdout]).toEqual([
       0,
-      '  2027-02-06  2027-02-21  Été\n1 holidays are the calendar of 0440001A now\n',
+      '  2027-02-06  2027-02-21  Été\n1 holiday is the calendar of 0440001A now\n',
     ])
     expect((await calendars()).map(({ days }) => days)).toEqual([[['2027-02-06', '2027-02-21']]])
   })
@@ -100,6 +100,26 @@ describe('vestibule calendar import', () => {
     expect(code).toBe(1)
     expect(stderr).toContain(message)
     expect(await calendars()).toEqual([])
+  })
+
+  it('says of a file of something else what it is not, and stops after ten lines', async () => {
+    const people = Array.from({ length: 30 }, (_, i) => `E${i},lea.${i},student,${'x'.repeat(90)}`)
+    const { code, stderr } = await importFile(`${HEADER}\n${people.join('\n')}\n`, ...UAI)
+    const lines = stderr.trimEnd().split('\n')
+    expect(code).toBe(1)
+    expect(lines).toHaveLength(11)
+    expect(lines[0]).toBe('holidays: is neither a calendar (ICS) nor a list of dates')
+    expect(lines[10]).toBe('holidays: and 21 more')
+    expect(stderr).not.toContain('x'.repeat(40))
+  })
+
+  it('warns of days that may not have been meant, and keeps them', async () => {
+    const { code, stderr } = await importFile('2027-07-03 Début des vacances d’été', ...UAI)
+    expect(code).toBe(0)
+    expect(stderr).toMatch(
+      /^WARNING: 2027-07-03 "Début des vacances d’été" tells when .* Give the days as a list, /,
+    )
+    expect(await calendars()).toHaveLength(1)
   })
 
   it('keeps nothing in a dry run, and tells machines what it read', async () => {

@@ -64,6 +64,7 @@ describe('whom a command about passwords is for', () => {
       ['lea.martin'],
       'student, establishment 0440001A, class 6e A',
     ],
+    [['--user-type', 'Élève', '--class', '6e B'], ['ali.benali'], 'student, class 6e B'],
     [['--all'], ['ali.benali', 'c.moreau', 'g.martin', 'lea.martin', 'zoe.petit'], 'all'],
   ])('is said by %j, each narrowing the others', async (args, identifiers, words) => {
     const { code, stdout } = await passwords('state', ...args, '--list', '--json')
@@ -80,9 +81,16 @@ describe('whom a command about passwords is for', () => {
     office.file('names.txt', '\ufeffLEA.martin\r\n\r\nnobody.here\r\n ali.benali \r\nlea.martin')
     const { code, stdout, stderr } = await passwords('force-change', '--identifiers', 'names.txt')
     expect(stderr).toBe('names.txt:3: nobody has "nobody.here"\n')
-    expect(stdout).toBe('2 are asked for a new password at their next connection (3 identifiers)\n')
+    expect(stdout).toBe('2 are asked for a new password at the next connection (3 identifiers)\n')
     expect(code).toBe(1)
     expect([await isAsked('lea.martin'), await isAsked('ali.benali')]).toEqual([true, true])
+  })
+
+  it('may be a file that Windows has written, in its own encoding', async () => {
+    await office.import([HEADER, 'E9,zoé.léger,student,Zoé,Léger,0440001A,6e A,', ''].join('\n'))
+    office.file('names.txt', Buffer.from('zoé.léger\r\n', 'latin1'))
+    const { code, stdout } = await passwords('state', '--identifiers', 'names.txt', '--json')
+    expect([code, JSON.parse(stdout).selection]).toEqual([0, '1 identifier'])
   })
 
   it('leaves out of a file who is disabled, or not of those asked for, and says how many', async () => {
@@ -95,7 +103,7 @@ describe('whom a command about passwords is for', () => {
     )
     expect(code).toBe(0)
     expect(stdout).toContain(
-      '2 of the identifiers left out: disabled, or not of those asked for\n1 are asked',
+      '2 of the identifiers left out: disabled, or not of those asked for\n1 is asked',
     )
   })
 
@@ -106,8 +114,12 @@ describe('whom a command about passwords is for', () => {
       Array.from({ length: 10_001 }, (_, i) => `p${i}`).join('\n'),
       'names.txt: holds 10001 identifiers: at most 10000',
     ],
-    ['no text', Buffer.from([0x6c, 0xe9, 0x61]), 'names.txt: is not text in UTF-8'],
-    ['strangers alone', 'x.y\n', 'names.txt:1: nobody has "x.y"\n1 identifiers: nobody is found'],
+    [
+      'no text',
+      Buffer.from('léa', 'utf16le'),
+      'names.txt: is not text in UTF-8 or Latin-1 (Windows)',
+    ],
+    ['strangers alone', 'x.y\n', 'names.txt:1: nobody has "x.y"\n1 identifier: nobody is found'],
   ])('is refused for a file with %s', async (_, content, message) => {
     office.file('names.txt', content)
     const { code, stdout, stderr } = await passwords('force-change', '--identifiers', 'names.txt')
@@ -124,6 +136,8 @@ describe('whom a command about passwords is for', () => {
     [['temporary', '--out', 'out'], 'Say for whom: --user-type, --class'],
     [['force-change', '--user-type', 'students'], '; did you mean "student"?'],
     [['force-change', '--all', '--class', '6e A'], '--all goes alone'],
+    [['force-change', '--class', '6e A', '--class', '6e B'], '--class is given twice'],
+    [['force-change', '--all', '--all'], '--all is given twice'],
     [['force-change', '--class', ' '], '--class is empty'],
     [['force-change', '--establishment', '044 1a'], '--establishment "044 1A" is not a UAI code'],
     [['force-change', '--establishment', ''], '--establishment is empty'],
@@ -188,16 +202,16 @@ describe('vestibule passwords force-change', () => {
   it('asks for a change, says whom it left out, and is in the audit for each', async () => {
     const dry = await passwords('force-change', '--all', '--dry-run')
     expect(dry.stdout).toBe(
-      '2 would be asked for a new password at their next connection (all)\n' +
+      '2 would be asked for a new password at the next connection (all)\n' +
         '1 must change it anyway: temporary, initial, or asked before\n' +
-        '2 left out: no password here, they come by a key or from elsewhere\n' +
+        '2 left out: no password here, they come by a key or from elsewhere, or have not had a card yet\n' +
         'Dry run: nothing was written\n',
     )
     expect(await isAsked('lea.martin')).toBe(false)
     const { code, stdout } = await passwords('force-change', '--all')
     expect([code, stdout.split('\n')[0]]).toEqual([
       0,
-      '2 are asked for a new password at their next connection (all)',
+      '2 are asked for a new password at the next connection (all)',
     ])
     expect(await isAsked('lea.martin')).toBe(true)
     expect((await acts()).filter((act) => act === 'password_change_forced')).toHaveLength(2)
@@ -258,7 +272,8 @@ describe('vestibule passwords temporary and cards', () => {
     expect(await office.isPassword('lea.martin', OWN)).toBe(false)
     const batch = file.slice(-12, -4)
     expect(stdout).toBe(
-      '5 temporary passwords (all): 1 teacher, 3 student, 1 guardian\n' +
+      '5 temporary passwords (all): 1 teacher, 3 students, 1 guardian\n' +
+        '  in 0440001A: 4\n  in 0440002B: 1\n' +
         "1 of them in the place of a password of the person's own\n" +
         'They are in force, and shown only in these files:\n' +
         `  ${join(office.folder, 'out', file)}\n` +
@@ -271,7 +286,8 @@ describe('vestibule passwords temporary and cards', () => {
     const args = ['temporary', '--user-type', 'student', '--keep-personal'] as const
     const dry = await passwords(...args, '--dry-run')
     expect(dry.stdout).toBe(
-      '2 temporary passwords (student): 2 student\n' +
+      '2 temporary passwords (student): 2 students\n' +
+        '  in 0440001A: 1\n  in 0440002B: 1\n' +
         '1 left out: they keep a password of their own\n' +
         'Dry run: nothing was written\n',
     )
@@ -281,6 +297,10 @@ describe('vestibule passwords temporary and cards', () => {
     expect(JSON.parse(done.stdout)).toMatchObject({
       dry_run: false,
       selection: 'student',
+      homes: [
+        { home: '0440001A', passwords: 1 },
+        { home: '0440002B', passwords: 1 },
+      ],
       personal: 0,
       left_out: { personal_kept: 1, no_local_password: 0 },
     })
@@ -302,6 +322,41 @@ describe('vestibule passwords temporary and cards', () => {
     }
   })
 
+  it('say of a class in which establishments it is, and of one card that it is one', async () => {
+    const { stdout } = await passwords('cards', '--class', '6e B', '--dry-run')
+    expect(stdout).toBe(
+      '2 temporary passwords (class 6e B): 1 teacher, 1 student\n' +
+        '  in 0440001A: 2\n' +
+        'Dry run: nothing was written\n',
+    )
+    await office.import([HEADER, 'E8,new.comer,student,New,Comer,,,', ''].join('\n'))
+    office.file('names.txt', 'new.comer\nlea.martin\nnobody.here\n')
+    const some = await passwords('temporary', '--identifiers', 'names.txt', '--dry-run')
+    expect([some.code, some.stderr]).toEqual([1, 'names.txt:3: nobody has "nobody.here"\n'])
+    expect(some.stdout).toContain('  without an establishment: 1\n')
+    expect(some.stdout).toMatch(/unknown identifiers are passed over and the others served\n$/)
+    const one = await passwords(
+      ...['temporary', '--identifiers', 'names.txt', '--establishment', '0440001A', '--dry-run'],
+    )
+    expect(one.stdout).toContain(
+      '\n1 temporary password (establishment 0440001A, 3 identifiers): 1 student\n1 of',
+    )
+  })
+
+  it('say in a dry run that the folder is not there, or is a file', async () => {
+    office.file('list.csv', '')
+    for (const folder of ['nowhere', 'list.csv']) {
+      const dry = await passwords('cards', '--all', '--dry-run', '--out', folder)
+      expect(dry.code).toBe(1)
+      expect(dry.stdout).toContain('5 temporary passwords (all)')
+      expect(dry.stderr).toMatch(
+        new RegExp(`^no password would be replaced: .*${folder}: there is no such folder\n$`),
+      )
+    }
+    expect((await passwords('cards', '--all', '--dry-run', '--out', 'out')).code).toBe(0)
+    expect(written()).toEqual([])
+  })
+
   it('replace nothing when the files cannot be written', async () => {
     const { code, stdout, stderr } = await passwords('cards', '--all', '--out', 'nowhere')
     expect([code, stdout]).toEqual([1, ''])
@@ -315,7 +370,7 @@ describe('vestibule passwords temporary and cards', () => {
     const { code, stderr } = await passwords(
       ...['temporary', '--identifiers', 'names.txt', '--keep-personal', '--out', 'out'],
     )
-    expect([code, stderr]).toEqual([1, '1 identifiers: nobody of them gets a temporary password\n'])
+    expect([code, stderr]).toEqual([1, '1 identifier: nobody of them gets a temporary password\n'])
     expect(written()).toEqual([])
   })
 

@@ -76,6 +76,11 @@ describe('vestibule people import', () => {
 
   it.each([
     [['--leavers'], '--leavers needs --establishment and --user-type'],
+    [
+      ['--leavers', '--establishment', '044 1A', '--user-type', 'student'],
+      '--establishment "044 1A" is not a UAI code',
+    ],
+    [['--leavers', '--establishment', ''], '--establishment is empty'],
     [['--user-type', 'student'], '--establishment and --user-type go with --leavers'],
     [['--dry'], "Unknown option '--dry'"],
     [['more.csv'], "Unexpected argument 'more.csv'"],

@@ -258,6 +258,21 @@ describe('a new password is refused, and the page says why', () => {
     expect(browser.view.step).toBe('callback')
   })
 
+  it('at 257 signs, and not at 256; é is one sign, however it is typed', async () => {
+    await school.person({ identifier: 'p.longest', mustChange: true, protection: 'none' })
+    const browser = school.browser()
+    await enter(application, browser, 'p.longest')
+    const start = 'Nuage-Boussole-Hérisson-31-'
+    const longest = start + 'xkqvbzjwp'.repeat(30).slice(0, 256 - start.length)
+    await change(browser, `${longest}y`)
+    expect(errorsOf(browser.view).join()).toContain('Use at most 256 characters.')
+    await change(browser, longest.normalize('NFD'))
+    expect(browser.view.step).toBe('callback')
+    const again = school.browser()
+    await enter(application, again, 'p.longest', { password: longest })
+    expect(again.view.step).toBe('callback')
+  })
+
   it('by the lengths of the policy', async () => {
     await school.policies({ inspector: { passwords: { min_length: 15, min_entropy_bits: 90 } } })
     await school.person({
