@@ -48,6 +48,7 @@ describe('accounts', () => {
       sub: 'sub-1',
       protection: null,
       password: null,
+      voidPassword: null,
       pin: null,
       hadPin: false,
       passwordResetByMailAt: 0,
