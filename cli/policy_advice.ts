@@ -31,7 +31,7 @@ export const POLICY_COMMENTS: Readonly<Record<string, string>> = {
   'passwords.risk_accepted': 'Why shorter passwords are accepted, in writing.',
   'passwords.rules_version': 'Raise it with the rules: older passwords can then be found.',
   'passwords.force_change_at_expiration':
-    'Expiry after max_lifetime_days. NIST, ANSSI and OWASP advise against it.',
+    'Expiry after max_lifetime_days. NIST, ANSSI and OWASP ASVS advise against it.',
   'passwords.max_lifetime_days':
     '90 to 3650, where they expire. An end in the holidays waits for the first day of school.',
   'passwords.temporary_lifetime_days':
@@ -100,7 +100,7 @@ const ADVICE: readonly Advice[] = [
   },
   {
     applies: ({ passwords }) => passwords.force_change_at_expiration,
-    text: 'passwords.force_change_at_expiration: NIST, ANSSI and OWASP advise against expiry',
+    text: 'passwords.force_change_at_expiration: NIST, ANSSI and OWASP ASVS advise against expiry',
   },
 ]
 
