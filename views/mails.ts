@@ -57,7 +57,7 @@ const TEMPLATES: Readonly<Record<MailName, string>> = {
 
 /** What a notice ends with that is nobody's doing, or the school's: below `mails.notice.`. */
 const ENDINGS: Readonly<Partial<Record<(typeof NOTICE_CODES)[number], string>>> = {
-  password_replaced: 'by_school',
+  password_replaced: 'card',
   password_given_back: 'by_school',
   password_expires: 'in_time',
 }
