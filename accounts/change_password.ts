@@ -1,11 +1,10 @@
 import type { Policy } from '../policies/policy.ts'
 import type { Account } from './account.ts'
 import {
-  judgeNewPassword,
+  makeNewPassword,
   type NewPassword,
   type NewPasswordRefusal,
   refused,
-  sealNewPassword,
   storeNewPassword,
 } from './new_password.ts'
 import type { Deps, Origin } from './ports.ts'
@@ -25,22 +24,13 @@ export const changePassword = async (
   typed: NewPassword,
   origin: Origin,
 ): Promise<ChangePasswordResult> => {
-  const { password: current } = account
-  if (current === null) {
-    return refused('changed_meanwhile')
+  const made = await makeNewPassword(deps, account, policy, typed, origin)
+  if (!made.ok) {
+    return made
   }
-  const judged = await judgeNewPassword(deps, account, policy, typed)
-  if (!judged.ok) {
-    return judged
-  }
-  const sealed = await sealNewPassword(deps, account, current, judged.password, origin)
-  if (!sealed.ok) {
-    return sealed
-  }
-  const replaced = { current, sealed: sealed.sealed }
   // Two sign-ins may reach the change; one saves, the other starts again.
   const stored = await deps.store.transact((tables) =>
-    storeNewPassword(deps, tables, account, policy, replaced, origin),
+    storeNewPassword(deps, tables, account, policy, made, origin),
   )
   return stored ? { ok: true } : refused('changed_meanwhile')
 }

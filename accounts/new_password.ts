@@ -74,6 +74,47 @@ export const sealNewPassword = async (
   return { ok: true, sealed: await deps.hasher.hash(password, owner, lane) }
 }
 
+/** What is replaced, and by which hash. */
+interface Replacing {
+  readonly current: PasswordRecord
+  readonly sealed: string
+}
+
+/** Judges and hashes, for somebody whose right to a new password is proved already. */
+export const makeNewPassword = async (
+  deps: Deps,
+  account: Account,
+  policy: Policy,
+  typed: NewPassword,
+  origin: Origin,
+): Promise<({ readonly ok: true } & Replacing) | Refused> => {
+  const { password: current } = account
+  if (current === null) {
+    return refused('changed_meanwhile')
+  }
+  const judged = await judgeNewPassword(deps, account, policy, typed)
+  if (!judged.ok) {
+    return judged
+  }
+  const sealed = await sealNewPassword(deps, account, current, judged.password, origin)
+  return sealed.ok ? { ok: true, current, sealed: sealed.sealed } : sealed
+}
+
+/** A password of one's own, by today's rules. Dated (ms) when it is stored. */
+export const ownPassword = (
+  { passwords }: Policy,
+  sealed: string,
+  setAt: number,
+): PasswordRecord => ({
+  sealed,
+  origin: 'personal',
+  setAt,
+  rulesVersion: passwords.rules_version,
+  mustChange: false,
+  voidedAt: null,
+  batchId: null,
+})
+
 /**
  * Replaces `current`, in the caller's transaction, and tells its owner. False, and nothing is
  * stored: the account is protected otherwise by now, or another change came first.
@@ -83,20 +124,12 @@ export const storeNewPassword = async (
   tables: Tables,
   account: Account,
   policy: Policy,
-  { current, sealed }: { readonly current: PasswordRecord; readonly sealed: string },
+  { current, sealed }: Replacing,
   origin: Origin,
 ): Promise<boolean> => {
   const { sub } = account
   // Dated when it is stored: what was proved before, however shortly, is outdated by it.
-  const record: PasswordRecord = {
-    sealed,
-    origin: 'personal',
-    setAt: deps.clock(),
-    rulesVersion: policy.passwords.rules_version,
-    mustChange: false,
-    voidedAt: null,
-    batchId: null,
-  }
+  const record = ownPassword(policy, sealed, deps.clock())
   const alike = isProtectedAlike(account, await tables.accounts.bySub(sub))
   if (!alike || !(await tables.accounts.replacePassword(sub, current.sealed, record))) {
     return false

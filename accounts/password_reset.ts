@@ -19,11 +19,11 @@ import {
   type TooManyMails,
 } from './mailed_code.ts'
 import {
-  judgeNewPassword,
+  makeNewPassword,
   type NewPassword,
   type NewPasswordRefusal,
+  ownPassword,
   refused,
-  sealNewPassword,
 } from './new_password.ts'
 import { tell, whence } from './notices.ts'
 import type { AuditEntry, Deps, Origin, Place, Presented, Tables } from './ports.ts'
@@ -292,15 +292,7 @@ const store = async (
     restsOn(deps, codeId, now) &&
     canResetPassword(deps, now, policy)
   const setAt = deps.clock()
-  const record: PasswordRecord = {
-    sealed,
-    origin: 'personal',
-    setAt,
-    rulesVersion: policy.passwords.rules_version,
-    mustChange: false,
-    voidedAt: null,
-    batchId: null,
-  }
+  const record = ownPassword(policy, sealed, setAt)
   if (!may || !(await tables.accounts.resetPasswordByMail(sub, current.sealed, record))) {
     return false
   }
@@ -335,24 +327,16 @@ export const resetPasswordByMail = async (
   { readonly ok: true } | { readonly ok: false; readonly refusals: readonly NewPasswordRefusal[] }
 > => {
   const { account, policy } = proved
-  const { sub, password: current } = account
-  if (current === null) {
-    return refused('changed_meanwhile')
-  }
-  const judged = await judgeNewPassword(deps, account, policy, typed)
-  if (!judged.ok) {
-    return judged
-  }
-  const sealed = await sealNewPassword(deps, account, current, judged.password, origin)
-  if (!sealed.ok) {
-    return sealed
+  const { sub } = account
+  const made = await makeNewPassword(deps, account, policy, typed, origin)
+  if (!made.ok) {
+    return made
   }
   const presented = await presentedBrowser(deps, origin)
   await endEverything(sub)
-  const replaced = { current, sealed: sealed.sealed }
   // Of two tabs that both reset it, the second must not silently win.
   const stored = await deps.store.transact((tables) =>
-    store(deps, tables, proved, replaced, origin, presented),
+    store(deps, tables, proved, made, origin, presented),
   )
   if (!stored) {
     return refused('changed_meanwhile')
