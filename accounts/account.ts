@@ -1,3 +1,4 @@
+import type { Role } from '../policies/admin_rights.ts'
 import type { AccountState, OtpKeyUse, PasswordState, PinState } from '../policies/next_step.ts'
 import type { Protection } from '../policies/policy.ts'
 import type { UserType } from '../policies/user_type.ts'
@@ -76,6 +77,8 @@ export interface Account extends Person {
   readonly disabledAt: number | null
   /** There are OTP keys of this person to look at. */
   readonly hasOtpKeys: boolean
+  /** What they may do in the console; null: nothing. */
+  readonly role: Role | null
   readonly createdAt: number
 }
 

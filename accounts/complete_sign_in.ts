@@ -1,3 +1,4 @@
+import { dayAt } from '../policies/days.ts'
 import type { Situation } from '../policies/next_step.ts'
 import { effectiveProtection } from '../policies/policy.ts'
 import { acrOf, amrOf } from '../policies/proofs.ts'
@@ -31,8 +32,8 @@ export const completeStepUp = (
   )
 
 /**
- * An application was opened for the first time in a session. `opening` tells session and
- * application apart from all others: of two tabs that open it at once, one is told.
+ * An application was opened for the first time in a session, and is counted for that day. `opening`
+ * tells session and application apart from all others: of two tabs that open it at once, one is told.
  */
 export const openApplication = (
   deps: Deps,
@@ -40,9 +41,14 @@ export const openApplication = (
   origin: Origin,
   opening: string,
 ): Promise<void> =>
-  deps.store.transact(({ audit }) =>
-    audit.append({ ...auditEntry(deps, { act: 'application_opened', sub, origin }), id: opening }),
-  )
+  deps.store.transact(async ({ audit, launches }) => {
+    const entry = { ...auditEntry(deps, { act: 'application_opened', sub, origin }), id: opening }
+    if (origin.clientId !== null) {
+      const { date } = dayAt(deps.timeZone, entry.atMs)
+      await launches.count(origin.clientId, date, opening)
+    }
+    await audit.append(entry)
+  })
 
 /** Once per sign-in, when nothing more is due: the audit, and the notice where one is due. */
 export const completeSignIn = (

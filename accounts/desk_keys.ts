@@ -1,4 +1,4 @@
-import type { Policy } from '../policies/policy.ts'
+import { type Policy, policyFor } from '../policies/policy.ts'
 import type { Account } from './account.ts'
 import type { EndEverything } from './administer.ts'
 import { type AuditAct, auditEntry } from './audit.ts'
@@ -87,7 +87,7 @@ const holder = async (tables: Tables, sub: string | null): Promise<Holder> => {
   const account = sub === null ? null : await tables.accounts.bySub(sub)
   return account === null
     ? refused('unknown_account')
-    : { ok: true, account, policy: (await tables.policies.current())[account.userType] }
+    : { ok: true, account, policy: policyFor(await tables.policies.current(), account) }
 }
 
 const firstUseDeadline = ({ otp_keys }: Policy, nowMs: number): number =>

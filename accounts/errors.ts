@@ -11,6 +11,7 @@ export type AppErrorCode =
   | 'busy'
   | 'unavailable'
   | 'access_denied'
+  | 'not_allowed' // to an administrator of this role, or with this person
 
 /** The one error class of ours: a closed code for the page, a precise message for the log. */
 export class AppError extends Error {

@@ -1,5 +1,5 @@
 import { lastMoment, REMINDER_DAYS, remindersDue } from '../policies/password_age.ts'
-import type { PolicySet } from '../policies/policy.ts'
+import { type PolicySet, policyFor } from '../policies/policy.ts'
 import { USER_TYPES, type UserType } from '../policies/user_type.ts'
 import type { Account, PasswordRecord } from './account.ts'
 import { auditEntry } from './audit.ts'
@@ -38,7 +38,7 @@ const dueFor = (
   if (password === null) {
     return null
   }
-  const lastMs = lastMoment(password, policies[account.userType], holidaysOf(account))
+  const lastMs = lastMoment(password, policyFor(policies, account), holidaysOf(account))
   const sent = lastMs === null ? 0 : remindersDue(lastMs, nowMs)
   return lastMs === null || sent === 0
     ? null

@@ -1,7 +1,7 @@
 import { truncateNetwork } from '../policies/network.ts'
 import { newKeyCounts } from '../policies/next_step.ts'
 import { judgePin, type PinRefusal } from '../policies/pin_rules.ts'
-import type { Policy } from '../policies/policy.ts'
+import { type Policy, policyFor } from '../policies/policy.ts'
 import type { Account } from './account.ts'
 import { auditEntry } from './audit.ts'
 import { type Candidate, firstUseCandidates, type Match } from './code_match.ts'
@@ -172,7 +172,7 @@ export const awaitsFirstUse = async (
   if (key === null || account === null || account.disabledAt !== null) {
     return null
   }
-  const policy = (await policies.current())[account.userType]
+  const policy = policyFor(await policies.current(), account)
   const holds =
     key.sub === sub &&
     isOf(key, activation) &&

@@ -28,7 +28,7 @@ export interface ForcedChanges {
   readonly upToDate: number
 }
 
-type Outcome = keyof ForcedChanges
+export type ForcedOutcome = keyof ForcedChanges
 
 /** An older version of the rules than those of now holds for this password. */
 export const isOlderThanRules = (
@@ -38,11 +38,12 @@ export const isOlderThanRules = (
   password?.origin === 'personal' &&
   password.rulesVersion < policies[userType].passwords.rules_version
 
-const outcomeFor = (
+/** What asking this person for a change comes to. */
+export const forcedOutcome = (
   account: Account,
   policies: PolicySet,
-  { olderThanRules }: ForceChangeOptions,
-): Outcome => {
+  { olderThanRules }: Pick<ForceChangeOptions, 'olderThanRules'>,
+): ForcedOutcome => {
   const { password } = account
   if (password === null) {
     return 'withoutPassword'
@@ -56,7 +57,7 @@ const outcomeFor = (
   return olderThanRules && !isOlderThanRules(account, policies) ? 'upToDate' : 'forced'
 }
 
-type Counts = Record<Outcome, number>
+type Counts = Record<ForcedOutcome, number>
 
 const noCounts = (): Counts => ({
   forced: 0,
@@ -77,7 +78,7 @@ const forcePage = async (
   const counts = noCounts()
   const subs: string[] = []
   for (const account of page) {
-    const outcome = outcomeFor(account, policies, options)
+    const outcome = forcedOutcome(account, policies, options)
     counts[outcome] += 1
     if (outcome === 'forced' || outcome === 'alreadyDue') {
       subs.push(account.sub)
@@ -121,7 +122,7 @@ export const forceChange = async (
       const counts = options.dryRun
         ? await forcePage(deps, deps.store, page, options)
         : await forceAll(deps, page, options)
-      for (const [outcome, count] of Object.entries(counts) as [Outcome, number][]) {
+      for (const [outcome, count] of Object.entries(counts) as [ForcedOutcome, number][]) {
         total[outcome] += count
       }
     }

@@ -12,6 +12,7 @@ import { isInScope, type LeaversScope } from './leavers.ts'
 import { addNamed, duplicateOf, type NamedPeople, nameLine, nobodyNamed } from './named_people.ts'
 import type { PersonLine } from './person_row.ts'
 import type { Deps, Tables } from './ports.ts'
+import { why } from './why.ts'
 
 /** The gateway waits while a transaction runs; half of the 50 ms that it may take. */
 const TRANSACTION_MS_AIM = 25
@@ -20,6 +21,11 @@ const LINES_MAX = 200
 const HASHES_AT_ONCE = 4
 /** Times a line is looked at again because its account changed in between. */
 const ROUNDS_MAX = 5
+
+/** Does a chunk in one transaction; what it returns is null where the chunk was not done. */
+export type CommitChunk = (
+  work: (tables: Tables) => Promise<LineEvent[]>,
+) => Promise<LineEvent[] | null>
 
 /** One run of the import: what its chunks share. */
 export interface ImportRun {
@@ -41,25 +47,48 @@ interface Pace {
 
 export const firstPace = (): Pace => ({ lines: LINES_FIRST })
 
+/** A line's account changed between its preparation and its transaction. */
+class Again extends Error {}
+
+interface Taken {
+  readonly lines: readonly TakenLine[]
+  /** Whom they name, to be added once it holds. */
+  readonly here: NamedPeople
+}
+
 /** Lines in order; an earlier good one makes a later one of the same person a duplicate. */
 const takeLines = async (
   run: ImportRun,
   tables: Tables,
   lines: readonly PreparedLine[],
-): Promise<{ outcomes: (TakenLine | 'again')[]; here: NamedPeople }> => {
+  isLastRound: boolean,
+): Promise<Taken> => {
   const here = nobodyNamed()
-  const outcomes: (TakenLine | 'again')[] = []
+  const taken: TakenLine[] = []
   for (const prepared of lines) {
     const { person } = prepared
     const reason = duplicateOf(run.named, person) ?? duplicateOf(here, person)
     const outcome =
       reason === null ? await takeLine(run.deps, tables, prepared, run) : rejected(person, reason)
-    const good = outcome !== 'again' && outcome.event.outcome !== 'rejected'
-    nameLine(here, person, good ? person.line : 0)
-    here.inScope ||= good && run.leavers !== null && isInScope(person, run.leavers)
-    outcomes.push(outcome)
+    if (outcome === 'again' && !isLastRound) {
+      throw new Again()
+    }
+    const done = outcome === 'again' ? rejected(person, why('meanwhile')) : outcome
+    nameTaken(here, person, done, run.leavers)
+    taken.push(done)
   }
-  return { outcomes, here }
+  return { lines: taken, here }
+}
+
+const nameTaken = (
+  here: NamedPeople,
+  person: PersonLine,
+  { event }: TakenLine,
+  leavers: LeaversScope | null,
+): void => {
+  const good = event.outcome !== 'rejected'
+  nameLine(here, person, good ? person.line : 0)
+  here.inScope ||= good && leavers !== null && isInScope(person, leavers)
 }
 
 /** Runs `work` over `items`, a few at a time, results in order. */
@@ -85,37 +114,60 @@ const adjust = (pace: Pace, tookMs: number): void => {
       : Math.min(LINES_MAX, pace.lines + 10)
 }
 
-const MEANWHILE = 'the account kept changing while it was imported: import the file again'
+const byLine = (a: LineEvent, b: LineEvent): number => a.line - b.line
+
+/** Once; null: something has changed between preparation and transaction. */
+const takeOnce = async (
+  run: ImportRun,
+  people: readonly PersonLine[],
+  refused: readonly LineEvent[],
+  commit: CommitChunk,
+  isLastRound: boolean,
+): Promise<{ taken: Taken; done: LineEvent[] | null } | null> => {
+  const { deps, policies, dryRun, pace } = run
+  const prepared = await fewAtATime(people, (person) => prepareLine(deps, person, policies, dryRun))
+  let taken: Taken = { lines: [], here: nobodyNamed() }
+  try {
+    const done = await commit(async (tables) => {
+      const startedAt = deps.clock()
+      taken = await takeLines(run, tables, prepared, isLastRound)
+      adjust(pace, deps.clock() - startedAt)
+      return [...refused, ...taken.lines.map(({ event }) => event)].sort(byLine)
+    })
+    return { taken, done }
+  } catch (error) {
+    if (error instanceof Again) {
+      return null
+    }
+    throw error
+  }
+}
 
 /**
- * Prepares lines outside a transaction, then takes them in one: person and password together.
- * Ends the sessions of those whose password was replaced. Returns what became of each, in order.
+ * Prepares lines outside a transaction, then takes all of them in one: person and password together,
+ * and whatever `commit` adds. Ends the sessions of those whose password was replaced. Returns what
+ * became of each, in order, those `refused` before among them; null: it was not done.
  */
 export const takeChunk = async (
   run: ImportRun,
   people: readonly PersonLine[],
-): Promise<LineEvent[]> => {
-  const { deps, policies, dryRun, named, pace, endEverything } = run
-  const taken: TakenLine[] = []
-  let pending = people
-  for (let round = 0; pending.length > 0 && round < ROUNDS_MAX; round += 1) {
-    const prepared = await fewAtATime(pending, (person) =>
-      prepareLine(deps, person, policies, dryRun),
-    )
-    const startedAt = deps.clock()
-    const { outcomes, here } = dryRun
-      ? await takeLines(run, deps.store, prepared)
-      : await deps.store.transact((tables) => takeLines(run, tables, prepared))
-    adjust(pace, deps.clock() - startedAt)
-    addNamed(named, here)
-    taken.push(...outcomes.filter((outcome) => outcome !== 'again'))
-    pending = pending.filter((_, index) => outcomes[index] === 'again')
-  }
-  for (const { endsSessionsOf } of taken) {
-    if (endsSessionsOf !== null) {
-      await endEverything(endsSessionsOf)
+  refused: readonly LineEvent[],
+  commit: CommitChunk,
+): Promise<LineEvent[] | null> => {
+  for (let round = 1; ; round += 1) {
+    const once = await takeOnce(run, people, refused, commit, round >= ROUNDS_MAX)
+    if (once === null) {
+      continue
     }
+    const { taken, done } = once
+    if (done !== null) {
+      addNamed(run.named, taken.here)
+      for (const { endsSessionsOf } of taken.lines) {
+        if (endsSessionsOf !== null) {
+          await run.endEverything(endsSessionsOf)
+        }
+      }
+    }
+    return done
   }
-  taken.push(...pending.map((person) => rejected(person, MEANWHILE)))
-  return taken.map(({ event }) => event).sort((a, b) => a.line - b.line)
 }

@@ -5,6 +5,7 @@ import { hashPassword, mayReplace, type ReadyPassword, sameAsLast } from './impo
 import { tell } from './notices.ts'
 import { type PersonLine, shown } from './person_row.ts'
 import type { Deps, Tables } from './ports.ts'
+import { type Why, why, whyWords } from './why.ts'
 
 /** What became of one line. */
 export type LineEvent =
@@ -21,8 +22,12 @@ export type LineEvent =
       readonly outcome: 'rejected'
       readonly line: number
       readonly identifier: string | null
+      /** In English; `why` says it in other languages. */
       readonly reason: string
+      readonly why: Why
     }
+
+export type RejectedLine = Extract<LineEvent, { outcome: 'rejected' }>
 
 /** A line in the store: what became of it, and whose sessions are to end now that it is. */
 export interface TakenLine {
@@ -57,7 +62,7 @@ const PERSON_KEYS = Object.keys(COLUMN_OF) as (keyof typeof COLUMN_OF)[]
 
 type Standing =
   | { readonly ok: true; readonly account: Account | null; readonly mark: string | null }
-  | { readonly ok: false; readonly reason: string }
+  | { readonly ok: false; readonly reason: Why }
 
 /** A line with all that takes long done before its transaction. */
 export interface PreparedLine {
@@ -91,8 +96,8 @@ const stand = async (tables: Pick<Tables, 'accounts'>, person: PersonLine): Prom
   const account = known ?? (holder === null ? null : await byIdentifier(tables, person, holder))
   // One that belonged to somebody is never given to somebody else (no account taken over by name).
   if (holder !== null && holder !== account?.sub) {
-    const reason = `identifier ${shown(person.identifier)} belongs or belonged to somebody else`
-    return { ok: false, reason }
+    const value = shown(person.identifier)
+    return { ok: false, reason: why('of_another', { column: 'identifier', value }) }
   }
   const mark =
     account === null || person.password === null ? null : await accounts.importMark(account.sub)
@@ -250,8 +255,19 @@ const writePassword = async (
 }
 
 /** A line that is not taken. */
-export const rejected = ({ line, identifier }: PersonLine, reason: string): TakenLine => ({
-  event: { outcome: 'rejected', line, identifier, reason },
+export const rejectedLine = (
+  { line, identifier }: { line: number; identifier: string | null },
+  reason: Why,
+): RejectedLine => ({
+  outcome: 'rejected',
+  line,
+  identifier,
+  reason: whyWords(reason),
+  why: reason,
+})
+
+export const rejected = (person: PersonLine, reason: Why): TakenLine => ({
+  event: rejectedLine(person, reason),
   endsSessionsOf: null,
 })
 
@@ -276,6 +292,10 @@ export const takeLine = async (
   const change = changeOf(prepared, standing.account)
   if (!dryRun) {
     await writePerson(deps, tables, change, by)
+    if (change.event.disabled) {
+      // Whoever is named again has not left: shut out all the same, and not to be erased as gone.
+      await tables.accounts.clearLeft(change.sub)
+    }
   }
   if (ready !== null) {
     await writePassword(deps, tables, change, ready, by)

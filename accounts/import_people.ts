@@ -1,16 +1,17 @@
 import type { EndEverything } from './administer.ts'
 import { auditEntry } from './audit.ts'
-import { firstPace, type ImportRun, takeChunk } from './import_chunk.ts'
-import type { LineEvent } from './import_line.ts'
+import { type CommitChunk, firstPace, type ImportRun, takeChunk } from './import_chunk.ts'
+import { type LineEvent, type RejectedLine, rejectedLine } from './import_line.ts'
 import { type LeaversScope, leave, type WentAway, whoLeft } from './leavers.ts'
 import { type NamedPeople, nameLine, nobodyNamed } from './named_people.ts'
 import { type PeopleRow, type PersonLine, readPeopleRow } from './person_row.ts'
 import type { Deps } from './ports.ts'
+import { type Why, why, whyWords } from './why.ts'
 
 /** A line that is no row: too few or too many cells. */
 export interface BrokenRow {
   readonly line: number
-  readonly problem: string
+  readonly problem: Why
 }
 
 /** What became of one line, or of one person whom the file no longer names. */
@@ -43,8 +44,17 @@ export interface ImportReport {
   readonly leaversRefused: string | null
 }
 
+/** Too few or too many cells: nobody knows which is which. */
+export const brokenRow = (line: number, cells: number, columns: number): BrokenRow => ({
+  line,
+  problem: why('cells', { cells, columns }),
+})
+
 /** Reads a row: a person to import, or the event of its rejection. */
-const readRow = (named: NamedPeople, row: PeopleRow | BrokenRow): PersonLine | LineEvent => {
+export const readRow = (
+  named: NamedPeople,
+  row: PeopleRow | BrokenRow,
+): PersonLine | RejectedLine => {
   const read = 'cells' in row ? readPeopleRow(row) : ({ ok: false, reason: row.problem } as const)
   if (read.ok) {
     return read.person
@@ -56,8 +66,7 @@ const readRow = (named: NamedPeople, row: PeopleRow | BrokenRow): PersonLine | L
     named.unreadable ??= row.line
   }
   nameLine(named, { externalId, identifier }, 0)
-  const { line } = row
-  return { outcome: 'rejected', line, identifier: identifier || null, reason: read.reason }
+  return rejectedLine({ line: row.line, identifier: identifier || null }, read.reason)
 }
 
 /** Takes out who left, where that is asked; returns why it was refused. */
@@ -72,7 +81,7 @@ const takeLeavers = async (
   }
   const found = await whoLeft(deps, named, leavers)
   if (!found.ok) {
-    return found.reason
+    return whyWords(found.reason)
   }
   for (const leaver of found.left) {
     const event = await leave(deps, leaver, leavers, { by, dryRun })
@@ -105,13 +114,15 @@ const takeRows = async (
   rows: AsyncIterable<PeopleRow | BrokenRow>,
   on: ImportOptions['on'],
 ): Promise<void> => {
+  const { deps, dryRun } = run
+  const commit: CommitChunk = (work) => (dryRun ? work(deps.store) : deps.store.transact(work))
   let people: PersonLine[] = []
   let refused: LineEvent[] = []
   const flush = async (): Promise<void> => {
-    const events = [...refused, ...(await takeChunk(run, people))]
+    const events = await takeChunk(run, people, refused, commit)
     people = []
     refused = []
-    events.sort((a, b) => a.line - b.line).forEach(on)
+    events?.forEach(on)
   }
   for await (const row of rows) {
     const read = readRow(run.named, row)

@@ -27,3 +27,14 @@ export const openKeyFile = (bytes: Uint8Array): OpenedKeyFile => {
   // Blank lines before an XML declaration are an error of XML; before CSV they are nothing.
   return begin.startsWith('<') ? openPskc(text) : openOathCsv(text)
 }
+
+const AES_KEY_BYTES = [16, 24, 32]
+
+/** A pre-shared key in hexadecimal or else base64, of an AES key's length; null: it is neither. */
+export const keyFromText = (typed: string): Buffer | null => {
+  const digits = typed.replaceAll(/\s/g, '')
+  const isHex = /^(?:[0-9a-f]{2})+$/i.test(digits) && AES_KEY_BYTES.includes(digits.length / 2)
+  const isBase64 = /^[A-Za-z0-9+/]+={0,2}$/.test(digits)
+  const bytes = Buffer.from(digits, isHex ? 'hex' : 'base64')
+  return (isHex || isBase64) && AES_KEY_BYTES.includes(bytes.length) ? bytes : null
+}

@@ -4,6 +4,7 @@ import { auditEntry } from './audit.ts'
 import type { NamedPeople } from './named_people.ts'
 import type { PersonLine } from './person_row.ts'
 import type { Deps, Tables } from './ports.ts'
+import { type Why, why } from './why.ts'
 
 /** Only within these may somebody be taken to have left. */
 export interface LeaversScope {
@@ -14,34 +15,46 @@ export interface LeaversScope {
 export interface Leaver {
   readonly sub: string
   readonly identifier: string
+  /** Given and family name. */
+  readonly name: string
 }
+
+export type WhoLeft =
+  | {
+      readonly ok: true
+      readonly left: Leaver[]
+      /** Everybody of the scope who could leave, and of them those who hold a role: they stay. */
+      readonly all: number
+      readonly keptForRole: number
+    }
+  | { readonly ok: false; readonly reason: Why }
 
 export const isInScope = (person: PersonLine, { establishment, userType }: LeaversScope): boolean =>
   person.userType === userType && (person.said.establishments?.includes(establishment) ?? false)
 
 /**
  * Those in the scope whom the file does not name. Refused where the file may be the wrong one or
- * cannot be read throughout: a mistake here shuts a school out.
+ * cannot be read throughout: a mistake here shuts a school out. Whoever holds a role stays: a file
+ * must not shut out the last administrator.
  */
 export const whoLeft = async (
   deps: Deps,
   named: NamedPeople,
   { establishment, userType }: LeaversScope,
-): Promise<{ ok: true; left: Leaver[] } | { ok: false; reason: string }> => {
+): Promise<WhoLeft> => {
   if (!named.inScope) {
-    const reason = `the file names no ${userType} of ${establishment}: is it the right file?`
-    return { ok: false, reason }
+    return { ok: false, reason: why('none_in_scope', { user_type: userType, establishment }) }
   }
   if (named.unreadable !== null) {
-    const reason = `line ${named.unreadable} does not say whom it is about`
-    return { ok: false, reason }
+    return { ok: false, reason: why('line_about_nobody', { line: named.unreadable }) }
   }
   const active = await deps.store.accounts.listActive(establishment, userType)
-  const left = active.filter(
+  const gone = active.filter(
     ({ externalId, identifier }) =>
       !named.externalIds.has(externalId) && !named.identifiers.has(identifierKey(identifier)),
   )
-  return { ok: true, left }
+  const left = gone.filter(({ holdsRole }) => !holdsRole)
+  return { ok: true, left, all: active.length, keptForRole: gone.length - left.length }
 }
 
 /** What becomes of somebody whom the file no longer names. */
@@ -66,7 +79,7 @@ const shutOut = async (
   by: string,
 ): Promise<void> => {
   const nowMs = deps.clock()
-  await tables.accounts.setDisabled(sub, nowMs)
+  await tables.accounts.setLeft(sub, nowMs)
   await tables.accounts.voidBefore(sub, nowMs)
   await tables.audit.append(
     auditEntry(deps, {
@@ -98,21 +111,22 @@ const takeOut = async (
   )
 }
 
-interface LeaveOptions {
+export interface LeaveOptions {
   readonly by: string
   readonly dryRun: boolean
 }
 
-const leaveIn = async (
+/** As `leave`, in the transaction of the caller. */
+export const leaveIn = async (
   deps: Deps,
   tables: Tables,
-  { sub, identifier }: Leaver,
+  { sub, identifier }: Pick<Leaver, 'sub' | 'identifier'>,
   scope: LeaversScope,
   { by, dryRun }: LeaveOptions,
 ): Promise<WentAway | null> => {
   const account = await tables.accounts.bySub(sub)
   const wasThere = account?.establishments.includes(scope.establishment) === true
-  if (account === null || !wasThere || account.disabledAt !== null) {
+  if (account === null || !wasThere || account.disabledAt !== null || account.role !== null) {
     return null
   }
   const rest = account.establishments.filter((one) => one !== scope.establishment)

@@ -1,5 +1,6 @@
 import { identifierKey } from './account.ts'
 import { type PersonLine, shown } from './person_row.ts'
+import { type Why, why } from './why.ts'
 
 /** Whom a file names, by external id and identifier: tells duplicates, and who left. */
 export interface NamedPeople {
@@ -23,13 +24,15 @@ export const nobodyNamed = (): NamedPeople => ({
 export const duplicateOf = (
   named: NamedPeople,
   { externalId, identifier }: PersonLine,
-): string | null => {
+): Why | null => {
   const sameId = externalId === null ? 0 : (named.externalIds.get(externalId) ?? 0)
   if (sameId > 0) {
-    return `external_id ${shown(externalId ?? '')} is on line ${sameId} already`
+    const value = shown(externalId ?? '')
+    return why('on_line', { column: 'external_id', value, other_line: sameId })
   }
   const sameName = named.identifiers.get(identifierKey(identifier)) ?? 0
-  return sameName > 0 ? `identifier ${shown(identifier)} is on line ${sameName} already` : null
+  const value = shown(identifier)
+  return sameName > 0 ? why('on_line', { column: 'identifier', value, other_line: sameName }) : null
 }
 
 /** Adds what was named in a transaction, now that it holds. */

@@ -3,7 +3,7 @@ import type { Policy } from '../policies/policy.ts'
 import { type Account, isProtectedAlike, type PasswordRecord } from './account.ts'
 import { auditEntry } from './audit.ts'
 import { meantPassword } from './card_use.ts'
-import { judgeFor } from './judge_for.ts'
+import { type JudgedFor, judgeFor } from './judge_for.ts'
 import { laneOfPerson } from './lane.ts'
 import { tell, whence } from './notices.ts'
 import type { Deps, Origin, Tables } from './ports.ts'
@@ -32,7 +32,7 @@ export const refused = (reason: 'mismatch' | 'same' | 'changed_meanwhile'): Refu
 /** Whether somebody may have this password, but for the one that it replaces. Hashes nothing. */
 export const judgeNewPassword = async (
   deps: Pick<Deps, 'schoolName'>,
-  account: Account,
+  account: JudgedFor,
   policy: Policy,
   typed: NewPassword,
 ): Promise<{ readonly ok: true; readonly password: string } | Refused> => {

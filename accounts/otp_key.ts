@@ -190,6 +190,15 @@ export const reportLost = (key: OtpKey, nowMs: number): Changed =>
 export const withdraw = (key: OtpKey, nowMs: number): Changed =>
   change(key, 'withdraw', nowMs, UNBOUND)
 
+/**
+ * Its holder is erased: nobody's any more, as after a return; one that was lost stays lost. Null: an
+ * app goes with whoever enrolled it.
+ */
+export const withoutHolder = (key: OtpKey): OtpKey | null =>
+  key.source === 'app'
+    ? null
+    : { ...key, ...UNBOUND, state: key.state === 'lost' ? 'lost' : 'in_stock' }
+
 /** Back in stock after the loan. */
 export const endLoan = (key: OtpKey, nowMs: number): Changed =>
   change(key, 'end_loan', nowMs, UNBOUND)

@@ -1,7 +1,7 @@
 import type { Account, Locale } from './account.ts'
 import { mailAddress } from './account.ts'
 import { idsInOrder, randomId } from './audit.ts'
-import type { Deps, Notice, NoticeCode, OutboxItem, Tables } from './ports.ts'
+import type { Deps, NewOutboxItem, Notice, NoticeCode, OutboxItem, Tables } from './ports.ts'
 
 /**
  * A mail to be written and sent. Words are found when it is sent, and so is the language, but for
@@ -17,6 +17,13 @@ export type Letter =
       readonly code: NoticeCode
       readonly atMs: number
       readonly params: Notice['params']
+    }
+  | {
+      /** A PIN of the school's, told once: whoever reads it changes it at first use. */
+      readonly template: 'generated_pin'
+      readonly sub: string
+      readonly to: string | null
+      readonly code: string
     }
   | {
       readonly template: 'pin_reset_code' | 'address_code' | 'password_reset_code'
@@ -42,6 +49,7 @@ const PRIORITIES: Readonly<Record<Letter['template'] | 'logout', number>> = {
   address_code: 0,
   password_reset_code: 0,
   notice: 1,
+  generated_pin: 1,
   logout: 0,
 }
 
@@ -55,9 +63,9 @@ const itemOf = (
   kind: OutboxItem['kind'],
   content: Letter | LogoutCall,
   id = randomId(deps.random),
-): Omit<OutboxItem, 'attempts'> => {
+): NewOutboxItem => {
   const sealed = deps.letters.seal(JSON.stringify(content), sealOwner(id), deps.random)
-  return { id, kind, sealed, createdAt: deps.clock() }
+  return { id, kind, sealed, createdAt: deps.clock(), sub: content.sub }
 }
 
 /**

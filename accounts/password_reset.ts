@@ -1,5 +1,5 @@
 import { truncateNetwork } from '../policies/network.ts'
-import type { Policy } from '../policies/policy.ts'
+import { type Policy, policyFor } from '../policies/policy.ts'
 import {
   type Account,
   identifierKey,
@@ -189,7 +189,7 @@ export const requestPasswordReset = (
     const found = await tables.accounts.byIdentifier(key)
     const policies = await tables.policies.current()
     const obstacle =
-      found === null ? 'unknown_identifier' : obstacleTo(found, policies[found.userType])
+      found === null ? 'unknown_identifier' : obstacleTo(found, policyFor(policies, found))
     const account = obstacle === null ? found : null
     const { again = false, ...request } = await send(deps, tables, key, account, asking, origin)
     if (!again) {
@@ -207,7 +207,7 @@ export const whoseReset = async (
 ): Promise<{ readonly account: Account; readonly policy: Policy } | null> => {
   const account = await deps.store.accounts.bySub(sub ?? '')
   const policies = await deps.store.policies.current()
-  const policy = account === null ? null : policies[account.userType]
+  const policy = account === null ? null : policyFor(policies, account)
   return account !== null &&
     policy !== null &&
     restsOn(deps, codeId, account) &&

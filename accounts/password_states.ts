@@ -5,7 +5,7 @@ import {
   lastMoment,
   passwordState,
 } from '../policies/password_age.ts'
-import type { Policy, PolicySet } from '../policies/policy.ts'
+import { type Policy, type PolicySet, policyFor } from '../policies/policy.ts'
 import { perUserType, type UserType } from '../policies/user_type.ts'
 import type { Account, PasswordRecord } from './account.ts'
 import { isOlderThanRules } from './force_change.ts'
@@ -102,7 +102,7 @@ async function* passwordStandings(deps: Deps, selection: Selection): AsyncGenera
     for (const account of page) {
       yield {
         account,
-        ...standing(account.password, policies[account.userType], holidaysFor(account), nowMs),
+        ...standing(account.password, policyFor(policies, account), holidaysFor(account), nowMs),
         older: isOlderThanRules(account, policies),
       }
     }

@@ -4,6 +4,7 @@ import { normalizePassword, PASSWORD_LENGTH_MAX } from '../policies/password_rul
 import { USER_TYPES, type UserType } from '../policies/user_type.ts'
 import type { Locale, Person } from './account.ts'
 import { type ForeignHash, parseForeignHash } from './foreign_hash.ts'
+import { type Why, type WhyCode, why } from './why.ts'
 
 /** Columns of a file of people, in the order in which they are documented. */
 export const PEOPLE_COLUMNS = [
@@ -65,7 +66,7 @@ export interface PersonLine {
 
 export type ReadRow =
   | { readonly ok: true; readonly person: PersonLine }
-  | { readonly ok: false; readonly reason: string }
+  | { readonly ok: false; readonly reason: Why }
 
 const LIST_ITEMS_MAX = 100
 const SHOWN_MAX = 40
@@ -87,7 +88,14 @@ const USER_TYPE_WORDS: ReadonlyMap<string, UserType> = new Map<string, UserType>
 ])
 
 /** A reason to refuse the line, thrown inside this file only. */
-class Refusal extends Error {}
+class Refusal extends Error {
+  readonly why: Why
+
+  constructor(reason: Why) {
+    super(reason.code)
+    this.why = reason
+  }
+}
 
 /** The value as it may be printed: cut short, nothing that a terminal would obey. */
 export const shown = (value: string): string => {
@@ -96,26 +104,39 @@ export const shown = (value: string): string => {
   return `"${cut.length > SHOWN_MAX ? `${cut.slice(0, SHOWN_MAX).join('')}…` : printable}"`
 }
 
-const refuse = (column: PeopleColumn, value: string, why: string): never => {
-  throw new Refusal(`${column} ${shown(value)} ${why}`)
+type Params = Readonly<Record<string, string | number>>
+
+const refuse = (column: PeopleColumn, value: string, code: WhyCode, params: Params = {}): never => {
+  throw new Refusal(why(code, { column, value: shown(value), ...params }))
 }
 
+/** For what must not be shown, or is not there. */
+const refuseUnshown = (column: PeopleColumn, code: WhyCode, params: Params = {}): never => {
+  throw new Refusal(why(code, { column, ...params }))
+}
+
+/** `="0012345"`: a text that a spreadsheet was kept from working out, as our own exports write it. */
+const KEPT_TEXT = /^="((?:[^"]|"")*)"$/
+
+/** What a spreadsheet would work out wherever it meets it again; wide forms are typed as well. */
+const FORMULA = /^[=+\-@\uff1d\uff0b\uff0d\uff20]/
+
 const text = (column: PeopleColumn, raw: string, max: number): string => {
-  const value = raw.normalize('NFC').trim()
+  const written = raw.normalize('NFC').trim()
+  const kept = KEPT_TEXT.exec(written)?.[1]
+  const value = kept === undefined ? written : kept.replaceAll('""', '"').trim()
   if (UNPRINTABLE.test(value)) {
-    refuse(column, value, 'has characters that cannot be printed')
+    refuse(column, value, 'unprintable')
   }
-  return Array.from(value).length > max
-    ? refuse(column, value, `is longer than ${max} characters`)
-    : value
+  if (FORMULA.test(value)) {
+    refuse(column, value, 'formula')
+  }
+  return Array.from(value).length > max ? refuse(column, value, 'too_long', { max }) : value
 }
 
 const required = (column: PeopleColumn, raw: string | undefined, max: number): string => {
   const value = text(column, raw ?? '', max)
-  if (value === '') {
-    throw new Refusal(`${column} is empty`)
-  }
-  return value
+  return value === '' ? refuseUnshown(column, 'empty') : value
 }
 
 const optional = (column: PeopleColumn, raw: string, max: number): string | null =>
@@ -127,16 +148,18 @@ export const userTypeOf = (written: string): UserType | undefined =>
     written.normalize('NFD').replaceAll(/\p{M}/gu, '').toLowerCase().trim().replaceAll(/\s+/g, ' '),
   )
 
+const KNOWN_TYPES = { known: USER_TYPES.join(', ') }
+
 const userType = (raw: string | undefined): UserType => {
   const value = required('user_type', raw, 50)
-  return userTypeOf(value) ?? refuse('user_type', value, `is not one of ${USER_TYPES.join(', ')}`)
+  return userTypeOf(value) ?? refuse('user_type', value, 'unknown_type', KNOWN_TYPES)
 }
 
 const email = (raw: string): string | null => {
   const value = optional('email', raw, 254)
   return value === null || /^[^\s@<>]+@[^\s@<>]+$/.test(value)
     ? value
-    : refuse('email', value, 'is not an address')
+    : refuse('email', value, 'not_mail')
 }
 
 const BIRTH_YEAR_MIN = 1900
@@ -151,21 +174,21 @@ const birthDate = (raw: string): string | null => {
   const [, day = d, month = m, year = y] = /^(\d{1,2})\/(\d{1,2})\/(\d{4})$/.exec(value) ?? []
   const date =
     Number(year) < BIRTH_YEAR_MIN ? null : isoDate(Number(year), Number(month), Number(day))
-  return date ?? refuse('birth_date', value, 'is not a date (YYYY-MM-DD or DD/MM/YYYY)')
+  return date ?? refuse('birth_date', value, 'not_date')
 }
 
 const list = (column: PeopleColumn, raw: string, max: number): string[] => {
   const items = raw.split('|').map((item) => text(column, item, max))
   const distinct = [...new Set(items.filter((item) => item !== ''))]
   return distinct.length > LIST_ITEMS_MAX
-    ? refuse(column, raw, `has more than ${LIST_ITEMS_MAX} values`)
+    ? refuse(column, raw, 'too_many', { max: LIST_ITEMS_MAX })
     : distinct
 }
 
 const establishments = (raw: string): string[] => {
   const codes = list('establishments', raw.toUpperCase(), 20)
   const odd = codes.find((code) => !isEstablishmentCode(code))
-  return odd === undefined ? codes : refuse('establishments', odd, 'is not a UAI code')
+  return odd === undefined ? codes : refuse('establishments', odd, 'not_establishment')
 }
 
 /** Left empty, it stays what the person chose. */
@@ -177,7 +200,7 @@ const locale = (raw: string): { locale?: Locale } => {
   }
   return language === 'fr' || language === 'en'
     ? { locale: language }
-    : refuse('locale', value ?? '', 'is not fr or en')
+    : refuse('locale', value ?? '', 'not_language')
 }
 
 type Reader = (raw: string) => Partial<PersonLine['said']>
@@ -195,18 +218,15 @@ const OPTIONAL_COLUMNS: Partial<Record<PeopleColumn, Reader>> = {
 /** Kept as written: a space may be part of it. Its value is in no message. */
 const typable = (column: PeopleColumn, value: string): string => {
   if (Array.from(value).length > PASSWORD_LENGTH_MAX) {
-    throw new Refusal(`${column} is longer than ${PASSWORD_LENGTH_MAX} characters`)
+    refuseUnshown(column, 'too_long', { max: PASSWORD_LENGTH_MAX })
   }
-  if (/\p{Cc}/u.test(value)) {
-    throw new Refusal(`${column} has characters that cannot be typed`)
-  }
-  return value
+  return /\p{Cc}/u.test(value) ? refuseUnshown(column, 'untypable') : value
 }
 
 const passwordHash = (text: string): GivenPassword => {
   const read = parseForeignHash(text)
   if (!read.ok) {
-    throw new Refusal(`password_hash ${read.reason}`)
+    return refuseUnshown('password_hash', 'hash', { reason: read.reason })
   }
   return { column: 'password_hash', origin: 'personal', text, hash: read.hash }
 }
@@ -233,7 +253,7 @@ const password = ({ cells }: PeopleRow): GivenPassword | null => {
     return null
   }
   if (other !== undefined) {
-    throw new Refusal(`${given} and ${other} are both given: only one can hold`)
+    return refuseUnshown(given, 'two_passwords', { other })
   }
   return PASSWORD_COLUMNS[given](normalizePassword(cells[given] ?? ''))
 }
@@ -259,15 +279,15 @@ const readCells = (row: PeopleRow): PersonLine => {
 }
 
 /**
- * Reads the cells of one line into what they say of a person, or tells why they cannot be: in
- * words, with the column and the value, never that of a password.
+ * Reads the cells of one line into what they say of a person, or tells why they cannot be: with
+ * the column and the value, never that of a password.
  */
 export const readPeopleRow = (row: PeopleRow): ReadRow => {
   try {
     return { ok: true, person: readCells(row) }
   } catch (error) {
     if (error instanceof Refusal) {
-      return { ok: false, reason: error.message }
+      return { ok: false, reason: error.why }
     }
     throw error
   }

@@ -2,8 +2,12 @@ import type { RefusedTry } from '../policies/lockout.ts'
 import type { KeyClock } from '../policies/otp_window.ts'
 import type { PolicySet, Protection } from '../policies/policy.ts'
 import type { UserType } from '../policies/user_type.ts'
+import type { ConsoleSessions, InviteStore, Leases, RoleStore } from './admin_ports.ts'
 import type { Account, ChosenLocale, PasswordRecord, Person, PinRecord } from './account.ts'
+import type { ApplicationStore, ConsentStore, LaunchStore } from './application_ports.ts'
 import type { ForeignHash } from './foreign_hash.ts'
+import type { ImportFiles, ImportMappings } from './import_ports.ts'
+import type { IssuedSecrets, JobStore } from './job_ports.ts'
 import type { OtpKey, OtpKeyState } from './otp_key.ts'
 import type { Sealer } from './seal.ts'
 
@@ -25,6 +29,16 @@ export interface AccountStore {
   byExternalId(externalId: string): Promise<Account | null>
   /** Who has, or ever had, this identifier; null: nobody. It is never given to somebody else. */
   identifierHolder(key: string): Promise<string | null>
+  /** Every identifier that somebody has or had, as keys. */
+  identifiersOf(sub: string): Promise<string[]>
+  /**
+   * Removes an account with all that is kept under its `sub` but its OTP keys, its letters and the
+   * audit, and the counted tries of `subjects`. Of its identifiers keyed hashes stay: they are never
+   * given to anybody again. In the caller's transaction.
+   */
+  erase(sub: string, subjects: readonly string[], nowMs: number): Promise<void>
+  /** Who answers for a pupil, by the pupil's key in the directory; at most `limit`. */
+  guardiansOf(externalId: string, limit: number): Promise<Account[]>
   /** Those of these (at most 1,000) that there are, in no order. */
   bySubs(subs: readonly string[]): Promise<Account[]>
   insert(sub: string, person: Person, nowMs: number): Promise<void>
@@ -73,7 +87,26 @@ export interface AccountStore {
   listActive(
     establishment: string,
     userType: UserType,
-  ): Promise<{ sub: string; externalId: string; identifier: string }[]>
+  ): Promise<
+    {
+      sub: string
+      externalId: string
+      identifier: string
+      /** Given and family name. */
+      name: string
+      holdsRole: boolean
+    }[]
+  >
+  /** Disabled, and since when (ms) gone: erased after a while. `setDisabled(sub, null)` undoes both. */
+  setLeft(sub: string, atMs: number): Promise<void>
+  /** Since when they are gone; null: they are not. */
+  leftAt(sub: string): Promise<number | null>
+  /** Not gone any more; stays disabled. */
+  clearLeft(sub: string): Promise<void>
+  /** Gone at or before then, the longest gone first; nobody who holds a role. */
+  goneBefore(timeMs: number, limit: number): Promise<{ sub: string; leftAt: number }[]>
+  /** How many are gone, how many of them since then or before, and since when the first one. */
+  gone(timeMs: number): Promise<{ all: number; due: number; firstLeftAt: number | null }>
 }
 
 /** People to act upon: those whom all that is given holds for. Disabled ones are never among them. */
@@ -170,6 +203,17 @@ export interface PasswordBatches {
   ): Promise<'ok' | 'unknown' | 'used' | 'not_in_force' | 'forgotten'>
   /** As `enterNext`: gives back what those have replaced that are in force still. */
   leaveNext(id: string, nowMs: number, limit: number): Promise<Replaced[]>
+  find(id: string): Promise<PasswordBatch | null>
+  /** Gives up one that is prepared; false: it is in another state. */
+  abandon(id: string, nowMs: number): Promise<boolean>
+  /** Those of a batch, by `sub`, from after `after`; `given`: they were given its password. */
+  entries(
+    id: string,
+    after: string | null,
+    limit: number,
+  ): Promise<{ readonly sub: string; readonly given: boolean }[]>
+  /** Those of these who are in it. */
+  among(id: string, subs: readonly string[]): Promise<string[]>
   /** Batches that are entering or leaving. */
   unfinished(): Promise<PasswordBatch[]>
   /** Newest first. */
@@ -189,6 +233,11 @@ export interface PasswordLists {
    * replaced is to be changed should it come back.
    */
   forceChange(subs: readonly string[]): Promise<string[]>
+  /**
+   * Takes that back for these: those whose password is their own, is to be changed, and was set not
+   * later than then. Returns them.
+   */
+  unforceChange(subs: readonly string[], setBeforeMs: number): Promise<string[]>
   /**
    * People of a type with a password of their own that was set not later than `setBeforeMs`, and
    * for which fewer than `sent` reminders were sent. By `sub`, from after `after`.
@@ -318,10 +367,15 @@ export type CodeOutcome =
   | 'wrong_first_use'
   | 'wrong_first_use_proved'
 
+/** Keys by state, and those that are lent. */
+export type KeyCounts = Readonly<Record<OtpKeyState | 'lent', number>>
+
 export interface OtpKeyFilter {
   /** As stored; what a deadline or the end of a loan has changed since is the caller's to see. */
   readonly state?: OtpKeyState
   readonly sub?: string
+  /** Only those that are lent. */
+  readonly lent?: boolean
 }
 
 /** OTP keys: their seeds sealed, their PINs hashed. */
@@ -353,6 +407,10 @@ export interface OtpKeyStore {
     outcome: CodeOutcome,
     nowMs: number,
   ): Promise<OtpKey[]>
+  /** An app's key whose person is gone. */
+  remove(serial: string): Promise<void>
+  /** How many in each state, as stored; `lent`: of those in somebody's hands. */
+  count(): Promise<KeyCounts>
   /** By serial, from after `after`. */
   list(filter: OtpKeyFilter, after: string | null, limit: number): Promise<OtpKey[]>
   /** Keys whose deadline or loan ended by now, without that being written down. */
@@ -370,14 +428,17 @@ export interface OutboxItem {
   readonly attempts: number
 }
 
+/** To be put in; `sub`: whom it is for, by which it is found when they are erased. */
+export type NewOutboxItem = Omit<OutboxItem, 'attempts'> & { readonly sub?: string }
+
 /** Which take of which item: whoever takes it next has one more attempt. */
 type Taken = Pick<OutboxItem, 'id' | 'attempts'>
 
 export interface Outbox {
   /** In the transaction of what it tells. Due at once. `priority`: lower goes first, of its kind. */
-  add(item: Omit<OutboxItem, 'attempts'>, priority: number): Promise<void>
+  add(item: NewOutboxItem, priority: number): Promise<void>
   /** As `add`, for many (at most 1,000). */
-  addAll(items: readonly Omit<OutboxItem, 'attempts'>[], priority: number): Promise<void>
+  addAll(items: readonly NewOutboxItem[], priority: number): Promise<void>
   /**
    * Takes what is due of one kind, by priority and then oldest first: nobody else gets it for
    * `leaseMs`, and everybody after that, so that a worker that dies loses nothing.
@@ -388,6 +449,8 @@ export interface Outbox {
     leaseMs: number,
     limit: number,
   ): Promise<OutboxItem[]>
+  /** Drops the mails to this person that wait. Applications are told of ended sessions all the same. */
+  forget(sub: string): Promise<void>
   /** Over, for good: sent, or given up. False: the lease had ended, and it is another's now. */
   remove(item: Taken): Promise<boolean>
   /** Not yet: to be taken again from then on. False as for `remove`. */
@@ -601,6 +664,11 @@ export interface AuditLog {
   append(entry: AuditEntry): Promise<void>
   /** As `append`, for many (at most 1,000). */
   appendAll(entries: readonly AuditEntry[]): Promise<void>
+  /**
+   * Somebody is erased: what their entries say of them goes. That there was an entry, when and of
+   * what act, stays, and so does what proves it.
+   */
+  forgetPerson(sub: string): Promise<void>
   /** Newest first. */
   list(filter: { sub?: string; act?: string }, limit: number): Promise<AuditEntry[]>
 }
@@ -608,6 +676,7 @@ export interface AuditLog {
 export interface PolicyVersion {
   readonly id: string
   readonly atMs: number
+  /** A `sub`, `cli:<system user>`, or `file`: that of the settings. */
   readonly by: string
   readonly why: string
   readonly policies: PolicySet
@@ -616,7 +685,16 @@ export interface PolicyVersion {
 export interface PolicyStore {
   /** The policies in force; the defaults where none was ever applied. Cached until changed. */
   current(): Promise<PolicySet>
-  save(version: PolicyVersion): Promise<void>
+  /** The version in force; null: none was ever saved. */
+  newest(): Promise<PolicyVersion | null>
+  find(id: string): Promise<PolicyVersion | null>
+  /** Newest first; `before`: those that came before this one. */
+  list(before: string | null, limit: number): Promise<PolicyVersion[]>
+  /**
+   * Saves a version that was made from `expectedId` (null: from the defaults). False, and nothing
+   * is saved, where that is not the newest any more.
+   */
+  save(version: PolicyVersion, expectedId: string | null): Promise<boolean>
 }
 
 /** Everything durable, as one act sees it. */
@@ -635,6 +713,17 @@ export interface Tables {
   readonly notices: NoticeStore
   readonly audit: AuditLog
   readonly policies: PolicyStore
+  readonly roles: RoleStore
+  readonly applications: ApplicationStore
+  readonly launches: LaunchStore
+  readonly consents: ConsentStore
+  readonly invites: InviteStore
+  readonly consoleSessions: ConsoleSessions
+  readonly leases: Leases
+  readonly jobs: JobStore
+  readonly importFiles: ImportFiles
+  readonly importMappings: ImportMappings
+  readonly issuedSecrets: IssuedSecrets
 }
 
 export interface Store extends Tables {
@@ -697,6 +786,8 @@ export interface Deps {
   readonly digest: (purpose: string, text: string) => string
   /** Seals the seeds of OTP keys. */
   readonly seeds: Sealer
+  /** Seals the secrets of applications. */
+  readonly secrets: Sealer
   /** Seals what the outbox keeps. */
   readonly letters: Sealer
   /** Mail can be sent here. */

@@ -1,3 +1,4 @@
+import { policyFor } from '../policies/policy.ts'
 import { isDigitsOnly } from '../policies/password_rules.ts'
 import type { PasswordRecord } from './account.ts'
 import { AppError } from './errors.ts'
@@ -42,7 +43,7 @@ const judgeUnjudged = async (deps: Deps, sub: string, secret: string): Promise<V
   if (account?.password?.origin !== 'personal' || account.password.rulesVersion > 0) {
     return {}
   }
-  const policy = (await deps.store.policies.current())[account.userType]
+  const policy = policyFor(await deps.store.policies.current(), account)
   const verdict = await judgeFor(deps, account, policy, secret)
   return {
     ...(verdict.ok ? { rulesVersion: policy.passwords.rules_version } : {}),

@@ -85,6 +85,23 @@ export const secureDurably = async (
   return { changed, passwordVoided, pinBlocked, devicesForgotten }
 }
 
+/** As `secureAccount`, in the caller's transaction; the caller then ends the sessions. */
+export const secureIn = async (
+  deps: Deps,
+  tables: Tables,
+  account: Account,
+  why: SecuredFor,
+  by: string,
+): Promise<Secured> => {
+  const sinceMs = await doubtedSince(tables, account.sub, deps.clock())
+  await dropDoubtedAddresses(deps, tables, account, sinceMs, { by })
+  // Its owner, too, may be who reads there; and the one before is theirs.
+  const undoubted = undoubtedAddress(account, sinceMs)
+  const alsoTo = [account.verifiedEmail, undoubted].filter((each) => each !== null)
+  const now = (await tables.accounts.bySub(account.sub)) ?? account
+  return secureDurably(deps, tables, now, { why, by, alsoTo })
+}
+
 /**
  * Shuts everybody out of an account whose password may be in other hands: the password serves no
  * more, the PIN is blocked, no device is recognised, no code goes to an address that is in doubt, and
@@ -103,13 +120,7 @@ export const secureAccount = async (
     if (account === null) {
       return { ok: false, reason: 'unknown_account' }
     }
-    const sinceMs = await doubtedSince(tables, sub, deps.clock())
-    await dropDoubtedAddresses(deps, tables, account, sinceMs, { by })
-    // Its owner, too, may be who reads there; and the one before is theirs.
-    const undoubted = undoubtedAddress(account, sinceMs)
-    const alsoTo = [account.verifiedEmail, undoubted].filter((each) => each !== null)
-    const now = (await tables.accounts.bySub(sub)) ?? account
-    return { ok: true, ...(await secureDurably(deps, tables, now, { why, by, alsoTo })) }
+    return { ok: true, ...(await secureIn(deps, tables, account, why, by)) }
   })
   if (result.ok) {
     // Durable first (`valid_after`): sessions that outlive a crash here are void all the same.

@@ -1,7 +1,7 @@
 import { truncateNetwork } from '../policies/network.ts'
 import { newKeyCounts } from '../policies/next_step.ts'
 import { isLapsed } from '../policies/password_age.ts'
-import type { Policy } from '../policies/policy.ts'
+import { type Policy, policyFor } from '../policies/policy.ts'
 import { type Account, identifierKey } from './account.ts'
 import { auditEntry } from './audit.ts'
 import { meantPassword, useCard } from './card_use.ts'
@@ -145,7 +145,7 @@ const check = async (
     deps.store.policies.current(),
   ])
   const keys = await deps.store.otpKeys.ofPerson(account?.sub ?? '')
-  const policy = policies[account?.userType ?? 'student']
+  const policy = account === null ? policies.student : policyFor(policies, account)
   const code = codeTyped(secret)
   const routed = routeOf(code, passwordOnly ? [] : keys, policy, nowMs)
   const tried: Try = {

@@ -59,6 +59,10 @@ export interface Generation {
   readonly by: string
   /** Counts, writes nothing and opens no file. */
   readonly dryRun: boolean
+  /** Whom of the selection it is for; default: all. */
+  readonly isFor?: (account: Account) => boolean
+  /** Of the new batch; default: a random one. */
+  readonly batchId?: string
 }
 
 export type Generated =
@@ -104,9 +108,10 @@ const newTally = (): Tally => ({
   leftOut: { no_local_password: 0, personal_kept: 0 },
 })
 
-const whyLeftOut = (
+/** Why somebody gets none; null: they get one. */
+export const whyLeftOut = (
   { password, hasOtpKeys }: Account,
-  { keepPersonal }: Generation,
+  { keepPersonal }: Pick<Generation, 'keepPersonal'>,
 ): LeftOut | null => {
   if (password === null) {
     return hasOtpKeys ? 'no_local_password' : null
@@ -128,6 +133,9 @@ const countAt = ({ homes }: Tally, home: string | null): void => {
 /** Those who get a password; everybody is counted. */
 const counted = (people: readonly Placed[], generation: Generation, tally: Tally): Placed[] =>
   people.filter(({ account, home }) => {
+    if (generation.isFor?.(account) === false) {
+      return false
+    }
     const why = whyLeftOut(account, generation)
     if (why !== null) {
       tally.leftOut[why] += 1
@@ -275,7 +283,7 @@ export const generatePasswords = async (
     return countOnly(deps, generation)
   }
   const counts = newTally()
-  const batchId = randomId(deps.random)
+  const { batchId = randomId(deps.random) } = generation
   const written = await writeCards(deps, batchId, generation, openWriter, counts)
   if (written === null) {
     return { ok: false, reason: 'nobody', counts, files: [] }

@@ -1,6 +1,6 @@
 import { FADE_MS } from '../policies/lockout.ts'
 import { truncateNetwork } from '../policies/network.ts'
-import type { Policy } from '../policies/policy.ts'
+import { type Policy, policyFor } from '../policies/policy.ts'
 import { type Account, isBlockedPin, type PinRecord } from './account.ts'
 import { auditEntry } from './audit.ts'
 import { deviceHere } from './devices.ts'
@@ -131,7 +131,7 @@ const checkPin = async (
 ): Promise<PinResult> => {
   const { sub } = account
   const policies = await deps.store.policies.current()
-  const policy = policies[account.userType]
+  const policy = policyFor(policies, account)
   const limit = policy.pin.tries
   const browserId = browserOf(presented)
   const begun = await beginTry(deps, sub, limit, origin, presented)

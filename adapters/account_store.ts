@@ -7,6 +7,8 @@ import {
   type PinRecord,
 } from '../accounts/account.ts'
 import type { AccountStore } from '../accounts/ports.ts'
+import { eraseAccount, erasedHolder, type IdentifierHash, identifiersOf } from './erase_account.ts'
+import { addToIndex, changeInIndex } from './people_index.ts'
 import type { AccountRow, Schema } from './schema.ts'
 import type { Sql } from './sql.ts'
 
@@ -76,6 +78,7 @@ export const accountOf = (row: AccountRow & { has_otp_keys: unknown }): Account 
   validAfter: row.valid_after,
   disabledAt: row.disabled_at,
   hasOtpKeys: Boolean(row.has_otp_keys),
+  role: row.role,
   createdAt: row.created_at,
 })
 
@@ -118,14 +121,20 @@ const pinColumns = (pin: PinRecord) => ({
   had_pin: 1,
 })
 
+const TAKEN = 'this identifier belongs, or belonged, to another account'
+
 /** Keeps who holds an identifier for ever. Throws when it is, or was, somebody else's. */
 const holdIdentifier = async (
   db: Db,
+  hash: IdentifierHash | undefined,
   sub: string,
   person: Person,
   nowMs: number,
 ): Promise<void> => {
   const key = identifierKey(person.identifier)
+  if ((await erasedHolder(db, hash, key)) !== null) {
+    throw new Error(TAKEN)
+  }
   await db
     .insertInto('identifier_history')
     .values({
@@ -137,7 +146,7 @@ const holdIdentifier = async (
     .onConflict((conflict) => conflict.column('identifier_key').doNothing())
     .execute()
   if ((await holderOf(db, key)) !== sub) {
-    throw new Error('this identifier belongs, or belonged, to another account')
+    throw new Error(TAKEN)
   }
   await db
     .updateTable('identifier_history')
@@ -189,7 +198,13 @@ const placeIn = async (
   }
 }
 
-const insert = async (db: Db, sub: string, person: Person, nowMs: number): Promise<void> => {
+const insert = async (
+  db: Db,
+  hash: IdentifierHash | undefined,
+  sub: string,
+  person: Person,
+  nowMs: number,
+): Promise<void> => {
   await db
     .insertInto('accounts')
     .values({
@@ -201,19 +216,29 @@ const insert = async (db: Db, sub: string, person: Person, nowMs: number): Promi
       created_at: nowMs,
     })
     .execute()
-  await holdIdentifier(db, sub, person, nowMs)
+  await holdIdentifier(db, hash, sub, person, nowMs)
   await placeIn(db, sub, person, null)
+  await addToIndex(db, sub, person)
 }
 
-const update = async (db: Db, sub: string, person: Person, nowMs: number): Promise<void> => {
+const update = async (
+  db: Db,
+  hash: IdentifierHash | undefined,
+  sub: string,
+  person: Person,
+  nowMs: number,
+): Promise<void> => {
   const before = await by(db, 'sub', sub)
   await db
     .updateTable('accounts')
     .set(personColumns(person, nowMs))
     .where('sub', '=', sub)
     .executeTakeFirst()
-  await holdIdentifier(db, sub, person, nowMs)
+  await holdIdentifier(db, hash, sub, person, nowMs)
   await placeIn(db, sub, person, before)
+  if (before !== null) {
+    await changeInIndex(db, sub, person, before)
+  }
 }
 
 /** Accounts as `accountOf` reads them. */
@@ -236,8 +261,11 @@ const by = async (
   return row === undefined ? null : accountOf(row)
 }
 
-/** Accounts in SQL. */
-export const createAccountStore = ({ db, atomically }: Sql): AccountStore => {
+/** Accounts in SQL. `hash`: without it nobody can be erased, nor those be known who were. */
+export const createAccountStore = (
+  { db, atomically }: Sql,
+  hash?: IdentifierHash,
+): AccountStore => {
   const change = (sub: string, columns: Partial<AccountRow>) =>
     db.updateTable('accounts').set(columns).where('sub', '=', sub)
   const set = async (sub: string, columns: Partial<AccountRow>): Promise<void> => {
@@ -251,11 +279,66 @@ export const createAccountStore = ({ db, atomically }: Sql): AccountStore => {
       const rows = await withKeys(db).where('sub', 'in', subs).execute()
       return rows.map(accountOf)
     },
-    identifierHolder: (key) => holderOf(db, key),
-    insert: (sub, person, nowMs) => atomically((tx) => insert(tx, sub, person, nowMs)),
-    update: (sub, person, nowMs) => atomically((tx) => update(tx, sub, person, nowMs)),
+    identifierHolder: async (key) => (await holderOf(db, key)) ?? erasedHolder(db, hash, key),
+    async guardiansOf(externalId, limit) {
+      const rows = await withKeys(db)
+        .where('accounts.sub', 'in', (query) =>
+          query
+            .selectFrom('account_children')
+            .select('account_children.sub')
+            .where('child', '=', externalId),
+        )
+        .orderBy('family_name')
+        .limit(limit)
+        .execute()
+      return rows.map(accountOf)
+    },
+    identifiersOf: (sub) => identifiersOf(db, sub),
+    erase: (sub, subjects, nowMs) =>
+      atomically((tx) => eraseAccount(tx, hash, sub, subjects, nowMs)),
+    insert: (sub, person, nowMs) => atomically((tx) => insert(tx, hash, sub, person, nowMs)),
+    update: (sub, person, nowMs) => atomically((tx) => update(tx, hash, sub, person, nowMs)),
     setProtection: (sub, protection) => set(sub, { protection }),
-    setDisabled: (sub, atMs) => set(sub, { disabled_at: atMs }),
+    setDisabled: (sub, atMs) =>
+      set(sub, { disabled_at: atMs, ...(atMs === null && { left_at: null }) }),
+    setLeft: (sub, atMs) => set(sub, { disabled_at: atMs, left_at: atMs }),
+    async leftAt(sub) {
+      const row = await db
+        .selectFrom('accounts')
+        .select('left_at')
+        .where('sub', '=', sub)
+        .executeTakeFirst()
+      return row?.left_at ?? null
+    },
+    async clearLeft(sub) {
+      await change(sub, { left_at: null }).where('left_at', 'is not', null).execute()
+    },
+    async goneBefore(timeMs, limit) {
+      const rows = await db
+        .selectFrom('accounts')
+        .select(['sub', 'left_at'])
+        .where('left_at', '<=', timeMs)
+        .where('role', 'is', null)
+        .orderBy('left_at')
+        .limit(limit)
+        .execute()
+      return rows.map(({ sub, left_at: leftAt }) => ({ sub, leftAt: leftAt ?? 0 }))
+    },
+    async gone(timeMs) {
+      const { all, due, first } = await db
+        .selectFrom('accounts')
+        .select(({ fn, eb }) => [
+          fn.countAll<number>().as('all'),
+          fn
+            .sum<number | null>(eb.case().when('left_at', '<=', timeMs).then(1).else(0).end())
+            .as('due'),
+          fn.min('left_at').as('first'),
+        ])
+        .where('left_at', 'is not', null)
+        .where('role', 'is', null)
+        .executeTakeFirstOrThrow()
+      return { all: Number(all), due: Number(due ?? 0), firstLeftAt: first }
+    },
     setPassword: (sub, password) => set(sub, passwordColumns(password)),
     setPin: (sub, pin) => set(sub, pinColumns(pin)),
     setPinBlocked: (sub, atMs) => set(sub, { pin_blocked_at: atMs }),
@@ -329,16 +412,26 @@ export const createAccountStore = ({ db, atomically }: Sql): AccountStore => {
       const rows = await db
         .selectFrom('accounts')
         .innerJoin('account_establishments', 'account_establishments.sub', 'accounts.sub')
-        .select(['accounts.sub', 'accounts.external_id', 'accounts.identifier'])
+        .select([
+          'accounts.sub',
+          'accounts.external_id',
+          'accounts.identifier',
+          'accounts.given_name',
+          'accounts.family_name',
+          'accounts.role',
+        ])
         .where('account_establishments.establishment', '=', establishment)
         .where('accounts.user_type', '=', userType)
         .where('accounts.disabled_at', 'is', null)
         .where('accounts.external_id', 'is not', null)
         .orderBy('accounts.sub')
         .execute()
-      return rows.flatMap(({ sub, external_id: externalId, identifier }) =>
-        externalId === null ? [] : [{ sub, externalId, identifier }],
-      )
+      return rows.flatMap(({ sub, external_id: externalId, identifier, role, ...names }) => {
+        const name = `${names.given_name} ${names.family_name}`
+        return externalId === null
+          ? []
+          : [{ sub, externalId, identifier, name, holdsRole: role !== null }]
+      })
     },
   }
 }

@@ -14,8 +14,14 @@ const rowOf = (entry: AuditEntry) => ({
   detail: JSON.stringify(entry.detail),
 })
 
-/** The audit in SQL: appended, in the transaction of the act, and never changed. */
-export const createAuditLog = ({ db }: Sql): AuditLog => ({
+/** What shows that the gateway erased the personal part of an entry: see `erasedMark`. */
+export type MarkErased = (seq: number, commitment: string) => string
+
+/**
+ * The audit in SQL: appended, in the transaction of the act, and changed by nothing but the erasure
+ * of a person. What is not sealed yet is sealed without what was erased.
+ */
+export const createAuditLog = ({ db }: Sql, markErased?: MarkErased): AuditLog => ({
   async append(entry) {
     await db
       .insertInto('audit_log')
@@ -29,6 +35,29 @@ export const createAuditLog = ({ db }: Sql): AuditLog => ({
         .insertInto('audit_log')
         .values(entries.map(rowOf))
         .onConflict((conflict) => conflict.column('id').doNothing())
+        .execute()
+    }
+  },
+  async forgetPerson(sub) {
+    const entries = await db
+      .selectFrom('audit_log')
+      .select(['seq', 'commitment', 'actor'])
+      .where('sub', '=', sub)
+      .execute()
+    for (const { seq, commitment, actor } of entries) {
+      await db
+        .updateTable('audit_log')
+        .set({
+          sub: null,
+          // Who did it to them answers for it still.
+          actor: actor === sub ? null : actor,
+          network: null,
+          browser_id: null,
+          detail: '{}',
+          salt: null,
+          erased: commitment === null ? null : (markErased?.(seq, commitment) ?? null),
+        })
+        .where('seq', '=', seq)
         .execute()
     }
   },

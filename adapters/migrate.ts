@@ -2,12 +2,19 @@ import { createHash } from 'node:crypto'
 import { type Kysely, sql } from 'kysely'
 import { AppError } from '../accounts/errors.ts'
 import type { Clock } from '../accounts/ports.ts'
+import { applications } from './migrations/applications.ts'
+import { auditChain } from './migrations/audit_chain.ts'
+import { consoleTables } from './migrations/console.ts'
 import { deviceTokens } from './migrations/device_tokens.ts'
+import { erasure } from './migrations/erasure.ts'
 import { first } from './migrations/first.ts'
+import { imports } from './migrations/imports.ts'
 import { indexes } from './migrations/indexes.ts'
+import { jobs } from './migrations/jobs.ts'
 import { mail } from './migrations/mail.ts'
 import { otpKeys } from './migrations/otp_keys.ts'
 import { passwords } from './migrations/passwords.ts'
+import { peopleSearch } from './migrations/people_search.ts'
 import type { Schema } from './schema.ts'
 import type { Sql } from './sql.ts'
 
@@ -17,6 +24,15 @@ interface SqlWords {
   readonly serialKey: string
   /** The texts of a JSON list in a column, as a table `each` with the column `value`. */
   readonly eachText: (column: string) => string
+  /** Ends the definition of a table that is kept in the order of its primary key, once. */
+  readonly clustered: string
+  /** Has `act` done with every row of a table of which one of these columns was set: `NEW`. */
+  readonly afterUpdate: (trigger: {
+    readonly name: string
+    readonly table: string
+    readonly columns: readonly string[]
+    readonly act: string
+  }) => readonly string[]
 }
 
 /** Once released, a migration never changes: another one follows it. */
@@ -28,6 +44,11 @@ export interface Migration {
 const SQLITE_WORDS: SqlWords = {
   serialKey: 'INTEGER PRIMARY KEY AUTOINCREMENT',
   eachText: (column) => `json_each(${column}) AS each`,
+  clustered: 'WITHOUT ROWID',
+  afterUpdate: ({ name, table, columns, act }) => [
+    `CREATE TRIGGER ${name} AFTER UPDATE OF ${columns.join(', ')} ON ${table}
+      BEGIN ${act}; END`,
+  ],
 }
 
 /** Numbered by their place, from 1. */
@@ -38,6 +59,13 @@ export const MIGRATIONS: readonly Migration[] = [
   otpKeys,
   mail,
   passwords,
+  consoleTables,
+  jobs,
+  applications,
+  erasure,
+  peopleSearch,
+  imports,
+  auditChain,
 ]
 
 const spaceless = (text: string): string => text.replace(/\s+/g, ' ')

@@ -14,6 +14,8 @@ export interface OpStore extends OpSessions {
   holders(accountIds: readonly string[]): Promise<string[]>
   /** Removes these grants, and the codes and tokens issued under them. */
   destroyGrants(grantIds: readonly string[]): Promise<void>
+  /** Removes codes, tokens and grants that an account gave one application. */
+  destroyGrantsFor(accountId: string, clientId: string): Promise<void>
   /** Removes codes, tokens and grants of an account. Returns how many. */
   destroyGrantsOf(accountId: string): Promise<number>
 }
@@ -52,6 +54,9 @@ const UNIQUE = `INSERT INTO op_artifacts (model, id, payload, expires_at) VALUES
 
 const DESTROY_GRANT = `DELETE FROM op_artifacts
   WHERE grant_id = ? OR (model = 'Grant' AND id = ?)`
+
+const DESTROY_GRANTS_FOR = `DELETE FROM op_artifacts
+  WHERE account_id = ? AND json_extract(payload, '$.clientId') = ?`
 
 const HOLDERS = `SELECT account_id FROM op_sessions
     WHERE account_id IN (SELECT value FROM json_each(?1))
@@ -153,6 +158,10 @@ export const createOpStore = (
         for (const grantId of grantIds) {
           prepare(DESTROY_GRANT).run(grantId, grantId)
         }
+      }),
+    destroyGrantsFor: (accountId, clientId) =>
+      sqlite.write((direct) => {
+        direct.prepare(DESTROY_GRANTS_FOR).run(accountId, clientId)
       }),
     destroyGrantsOf: (accountId) =>
       sqlite.write((direct) =>

@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely'
-import { OTP_PIN_TRIES, type OtpKey } from '../accounts/otp_key.ts'
-import type { CodeClaim, CodeOutcome, OtpKeyStore } from '../accounts/ports.ts'
+import { OTP_KEY_STATES, OTP_PIN_TRIES, type OtpKey } from '../accounts/otp_key.ts'
+import type { CodeClaim, CodeOutcome, KeyCounts, OtpKeyStore } from '../accounts/ports.ts'
 import type { OtpKeyRow, Schema } from './schema.ts'
 import type { Sql } from './sql.ts'
 
@@ -195,12 +195,31 @@ export const createOtpKeyStore = ({ db, atomically }: Sql): OtpKeyStore => ({
       .execute()
     return rows.map(keyOf)
   },
-  async list({ state, sub }, after, limit) {
+  async remove(serial) {
+    await db.deleteFrom('otp_keys').where('serial', '=', serial).execute()
+  },
+  async count() {
+    const rows = await db
+      .selectFrom('otp_keys')
+      .select(['state', ({ fn }) => fn.countAll<number>().as('keys')])
+      .groupBy('state')
+      .execute()
+    const { lent } = await db
+      .selectFrom('otp_keys')
+      .select(({ fn }) => fn.countAll<number>().as('lent'))
+      .where('loan_until', 'is not', null)
+      .executeTakeFirstOrThrow()
+    const none = OTP_KEY_STATES.map((state) => [state, 0])
+    const counted = rows.map(({ state, keys }) => [state, Number(keys)])
+    return Object.fromEntries([...none, ...counted, ['lent', Number(lent)]]) as KeyCounts
+  },
+  async list({ state, sub, lent = false }, after, limit) {
     const rows = await db
       .selectFrom('otp_keys')
       .selectAll()
       .$if(state !== undefined, (query) => query.where('state', '=', state ?? 'in_stock'))
       .$if(sub !== undefined, (query) => query.where('sub', '=', sub ?? ''))
+      .$if(lent, (query) => query.where('loan_until', 'is not', null))
       .$if(after !== null, (query) => query.where('serial', '>', after ?? ''))
       .orderBy('serial')
       .limit(limit)

@@ -3,21 +3,24 @@ import type { Sql } from './sql.ts'
 
 /** What is to be told outside, in SQL. A lease is a later due time. */
 export const createOutbox = ({ db, atomically }: Sql): Outbox => ({
-  async add({ id, kind, sealed, createdAt }, priority) {
+  async add({ id, kind, sealed, createdAt, sub = null }, priority) {
     const times = { created_at: createdAt, due_at: createdAt, attempts: 0 }
     await db
       .insertInto('outbox')
-      .values({ id, kind, priority, sealed, ...times })
+      .values({ id, kind, priority, sealed, sub, ...times })
       .execute()
   },
   async addAll(items, priority) {
     if (items.length > 0) {
-      const rows = items.map(({ id, kind, sealed, createdAt }) => ({
-        ...{ id, kind, priority, sealed },
+      const rows = items.map(({ id, kind, sealed, createdAt, sub = null }) => ({
+        ...{ id, kind, priority, sealed, sub },
         ...{ created_at: createdAt, due_at: createdAt, attempts: 0 },
       }))
       await db.insertInto('outbox').values(rows).execute()
     }
+  },
+  async forget(sub) {
+    await db.deleteFrom('outbox').where('sub', '=', sub).where('kind', '=', 'mail').execute()
   },
   async take(kind, nowMs, leaseMs, limit) {
     const isDue = await db

@@ -426,6 +426,32 @@ export const createPasswordBatches = (sql: Sql): PasswordBatches => {
         await setState(tx, id, subs, 'taken_back')
         return replaced
       }),
+    async find(id) {
+      const row = await find(db, id)
+      return row === undefined ? null : batchOf(row)
+    },
+    abandon: (id, nowMs) => move(db, id, 'prepared', 'taken_back', nowMs),
+    async entries(id, after, limit) {
+      const rows = await db
+        .selectFrom('password_batch_entries')
+        .leftJoin('accounts', 'accounts.sub', 'password_batch_entries.sub')
+        .select(['password_batch_entries.sub', 'accounts.password_batch'])
+        .where('password_batch_entries.batch_id', '=', id)
+        .$if(after !== null, (query) => query.where('password_batch_entries.sub', '>', after ?? ''))
+        .orderBy('password_batch_entries.sub')
+        .limit(limit)
+        .execute()
+      return rows.map(({ sub, password_batch }) => ({ sub, given: password_batch === id }))
+    },
+    async among(id, subs) {
+      const rows = await db
+        .selectFrom('password_batch_entries')
+        .select('sub')
+        .where('batch_id', '=', id)
+        .where('sub', 'in', subs)
+        .execute()
+      return rows.map(({ sub }) => sub)
+    },
     async unfinished() {
       const rows = await db
         .selectFrom('password_batches')

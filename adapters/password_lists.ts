@@ -87,6 +87,19 @@ export const createPasswordLists = ({ db }: Sql): PasswordLists => ({
       .execute()
     return rows.map(({ sub }) => sub)
   },
+  async unforceChange(subs, setBeforeMs) {
+    const rows = await db
+      .updateTable('accounts')
+      .set({ password_must_change: 0 })
+      .where('sub', 'in', subs)
+      .where('password_origin', '=', 'personal')
+      .where('password_voided_at', 'is', null)
+      .where('password_must_change', '=', 1)
+      .where('password_set_at', '<=', setBeforeMs)
+      .returning('sub')
+      .execute()
+    return rows.map(({ sub }) => sub)
+  },
   async toRemind(query, after, limit) {
     const found: Account[] = []
     if (!(await isAnybodyOld(db, query))) {

@@ -1,12 +1,14 @@
+import type { Kysely, Selectable } from 'kysely'
 import { AppError } from '../accounts/errors.ts'
-import type { PolicyStore } from '../accounts/ports.ts'
+import type { PolicyStore, PolicyVersion } from '../accounts/ports.ts'
 import { DEFAULT_POLICIES, type PolicySet, policySchema } from '../policies/policy.ts'
 import { USER_TYPES } from '../policies/user_type.ts'
+import type { Schema } from './schema.ts'
 import type { Sql } from './sql.ts'
 
 /** The newest version, parsed. Shared by all stores of one process. */
 export interface PolicyCache {
-  newest: { readonly id: string; readonly policies: PolicySet } | null
+  newest: PolicyVersion | null
 }
 
 const unreadable = (id: string, cause: unknown): AppError =>
@@ -23,33 +25,78 @@ const parsePolicies = (id: string, json: string): PolicySet => {
   }
 }
 
-/** Policies in SQL. Another process may save at any time, so that the newest id is always read. */
-export const createPolicyStore = ({ db }: Sql, cache: PolicyCache): PolicyStore => ({
-  async current() {
-    const newest = await db
-      .selectFrom('policy_versions')
-      .select('id')
-      .orderBy('seq', 'desc')
-      .limit(1)
-      .executeTakeFirst()
-    if (newest === undefined) {
-      return DEFAULT_POLICIES
-    }
-    if (cache.newest?.id === newest.id) {
-      return cache.newest.policies
-    }
-    const { id, policies } = await db
-      .selectFrom('policy_versions')
-      .select(['id', 'policies'])
-      .where('id', '=', newest.id)
-      .executeTakeFirstOrThrow()
-    cache.newest = { id, policies: parsePolicies(id, policies) }
-    return cache.newest.policies
-  },
-  async save({ id, atMs, by, why, policies }) {
-    await db
-      .insertInto('policy_versions')
-      .values({ id, at_ms: atMs, saved_by: by, why, policies: JSON.stringify(policies) })
-      .execute()
-  },
+const versionOf = ({
+  id,
+  at_ms,
+  saved_by,
+  why,
+  policies,
+}: Selectable<Schema['policy_versions']>): PolicyVersion => ({
+  id,
+  atMs: at_ms,
+  by: saved_by,
+  why,
+  policies: parsePolicies(id, policies),
 })
+
+const newestId = async (db: Kysely<Schema>): Promise<string | null> => {
+  const row = await db
+    .selectFrom('policy_versions')
+    .select('id')
+    .orderBy('seq', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  return row?.id ?? null
+}
+
+const find = async (db: Kysely<Schema>, id: string): Promise<PolicyVersion | null> => {
+  const row = await db
+    .selectFrom('policy_versions')
+    .selectAll()
+    .where('id', '=', id)
+    .executeTakeFirst()
+  return row === undefined ? null : versionOf(row)
+}
+
+/** Policies in SQL. Another process may save at any time, so that the newest id is always read. */
+export const createPolicyStore = ({ db, atomically }: Sql, cache: PolicyCache): PolicyStore => {
+  const newest = async (): Promise<PolicyVersion | null> => {
+    const id = await newestId(db)
+    if (id !== null && cache.newest?.id !== id) {
+      cache.newest = await find(db, id)
+    }
+    return id === null ? null : cache.newest
+  }
+  return {
+    async current() {
+      return (await newest())?.policies ?? DEFAULT_POLICIES
+    },
+    newest,
+    find: (id) => find(db, id),
+    async list(before, limit) {
+      const rows = await db
+        .selectFrom('policy_versions')
+        .selectAll()
+        .$if(before !== null, (query) =>
+          query.where('seq', '<', ({ selectFrom }) =>
+            selectFrom('policy_versions as seen').select('seen.seq').where('seen.id', '=', before),
+          ),
+        )
+        .orderBy('seq', 'desc')
+        .limit(limit)
+        .execute()
+      return rows.map(versionOf)
+    },
+    save: ({ id, atMs, by, why, policies }, expectedId) =>
+      atomically(async (tx) => {
+        if ((await newestId(tx)) !== expectedId) {
+          return false
+        }
+        await tx
+          .insertInto('policy_versions')
+          .values({ id, at_ms: atMs, saved_by: by, why, policies: JSON.stringify(policies) })
+          .execute()
+        return true
+      }),
+  }
+}

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { AUDIT_KEPT_MS } from '../accounts/audit.ts'
+import { BOTH_SECRETS_MS, CONSOLE_ABSOLUTE_MS } from '../policies/admin_rights.ts'
 import { FADE_MS } from '../policies/lockout.ts'
 import type { Direct, Sqlite } from './sqlite.ts'
 
@@ -30,6 +31,7 @@ interface Purge {
 
 const now = (nowMs: number): number[] => [nowMs]
 const faded = (nowMs: number): number[] => [nowMs - FADE_MS]
+const issued = (nowMs: number): number[] => [nowMs - BOTH_SECRETS_MS]
 const old = (nowMs: number): number[] => [nowMs - AUDIT_KEPT_MS]
 
 const PLACE = { table: 'password_places', key: 'subject, place_kind, place_key' } as const
@@ -56,6 +58,12 @@ const PURGES: readonly Purge[] = [
     where: 'at_ms <= ?',
     before: faded,
   },
+  {
+    table: 'console_sessions',
+    key: 'id_hash',
+    where: 'seen_at <= ?',
+    before: (nowMs) => [nowMs - CONSOLE_ABSOLUTE_MS],
+  },
   { ...PLACE, where: 'succeeded_at IS NULL AND last_failed_at IS NULL', before: () => [] },
   { ...PLACE, where: 'succeeded_at IS NULL AND last_failed_at <= ?', before: faded },
   {
@@ -70,7 +78,20 @@ const PURGES: readonly Purge[] = [
     where: 'at_ms <= ?',
     before: (nowMs) => [nowMs - MAILED_CODES_KEPT_MS],
   },
-  { table: 'audit_log', key: 'seq', where: 'at_ms <= ?', before: old },
+  { table: 'issued_secrets', key: 'sub, kind, issued_by', where: 'at_ms <= ?', before: issued },
+  // Results first: those of a whole school would be too many to go with their job at once.
+  {
+    table: 'job_results',
+    key: 'job_id, nth',
+    where: 'job_id IN (SELECT id FROM jobs WHERE ended_at <= ?)',
+    before: old,
+  },
+  {
+    table: 'jobs',
+    key: 'seq',
+    where: 'ended_at <= ? AND NOT EXISTS (SELECT 1 FROM job_results WHERE job_id = jobs.id)',
+    before: old,
+  },
   { table: 'notices', key: 'seq', where: 'at_ms <= ?', before: old },
 ]
 

@@ -1,5 +1,7 @@
 import type { Generated } from 'kysely'
 import type { ChosenLocale, Locale, PasswordOrigin, PinRecord } from '../accounts/account.ts'
+import type { IssuedKind, Job } from '../accounts/job_ports.ts'
+import type { ApplicationChange, ApplicationKind } from '../accounts/application_ports.ts'
 import type { OtpKey } from '../accounts/otp_key.ts'
 import type {
   AuditEntry,
@@ -10,6 +12,7 @@ import type {
   PasswordBatch,
   Place,
 } from '../accounts/ports.ts'
+import type { Role } from '../policies/admin_rights.ts'
 import type { Protection } from '../policies/policy.ts'
 import type { UserType } from '../policies/user_type.ts'
 
@@ -25,6 +28,7 @@ export interface Schema {
     external_id: string | null
     first_held_at: number
   }
+  erased_identifiers: { hash: string; sub: string; erased_at: number }
   password_places: {
     subject: string
     place_kind: Place['kind']
@@ -95,6 +99,8 @@ export interface Schema {
     created_at: number
     due_at: number
     attempts: number
+    /** Whom it is for; null: queued before that was kept. */
+    sub: string | null
   }
   mailed_codes: {
     id: string
@@ -133,6 +139,30 @@ export interface Schema {
   }
   password_reminders: { sub: string; set_at: number; sent: number }
   calendars: { establishment: string; at_ms: number; saved_by: string; days: string }
+  applications: {
+    client_id: string
+    kind: ApplicationKind
+    version: number
+    registration: string
+    created_at: number
+    at_ms: number
+    saved_by: string
+    secret_sealed: string | null
+    secret_at: number | null
+    previous_sealed: string | null
+    previous_until: number | null
+  }
+  application_versions: {
+    seq: Generated<number>
+    client_id: string
+    version: number
+    act: ApplicationChange
+    at_ms: number
+    saved_by: string
+    registration: string
+  }
+  application_launches: { client_id: string; day: string; launches: number }
+  consents: { sub: string; client_id: string; learns: string; at_ms: number }
   audit_log: {
     seq: Generated<number>
     id: string
@@ -145,6 +175,30 @@ export interface Schema {
     network: string | null
     browser_id: string | null
     detail: string
+    /** What proves it; null: not sealed yet. */
+    commitment: string | null
+    salt: string | null
+    digest: string | null
+    erased: string | null
+  }
+  audit_batches: {
+    nth: number
+    after_seq: number
+    last_seq: number
+    entries: number
+    total: number
+    gaps: string
+    newest_ms: number
+    sealed_at: number
+    mac: string
+  }
+  audit_checkpoints: {
+    batch: number
+    last_seq: number
+    total: number
+    mac: string
+    at_ms: number
+    signature: string
   }
   policy_versions: {
     seq: Generated<number>
@@ -154,6 +208,78 @@ export interface Schema {
     why: string
     policies: string
   }
+  admin_invites: {
+    one: number
+    code_hash: string
+    made_by: string
+    at_ms: number
+    expires_at: number
+    tries: number
+  }
+  console_sessions: {
+    id_hash: string
+    sub: string
+    session_uid: string
+    began_at: number
+    seen_at: number
+    done: string | null
+    kept: string | null
+  }
+  jobs: {
+    seq: Generated<number>
+    id: string
+    kind: string
+    made_by: string
+    at_ms: number
+    state: Job['state']
+    params: string
+    cursor_at: string
+    total: number | null
+    done: number
+    /** How many results there are; the next one has the number after it. */
+    results: number
+    counts: string
+    started_at: number | null
+    ended_at: number | null
+    failure: string | null
+    undone_by: string | null
+  }
+  job_results: {
+    job_id: string
+    nth: number
+    subject: string
+    outcome: string
+    detail: string | null
+  }
+  job_secrets: { job_id: string; subject: string; sealed: string }
+  issued_secrets: { sub: string; kind: IssuedKind; issued_by: string; at_ms: number }
+  import_files: {
+    seq: Generated<number>
+    id: string
+    name: string
+    made_by: string
+    at_ms: number
+    bytes: number
+    layout: string
+    plan: string | null
+    check_job: string | null
+    import_job: string | null
+    removed_at: number | null
+  }
+  import_mappings: { header: string; meaning: string | null; made_by: string; at_ms: number }
+  leases: { name: string; holder: string; until_ms: number }
+  people_index: {
+    id: Generated<number>
+    sub: string
+    facet: number
+    sort_name: string
+    /** All words, each behind a space. */
+    words: string
+  }
+  /** `facet` and what follows as in `people_index`. */
+  people_words: { word: string; id: number; facet: number; sort_name: string; words: string }
+  people_places: { establishment: string; class: string; sort_name: string; id: number }
+  people_fill: { one: number; after_sub: string }
   key_checks: { name: string; key_id: string; value: string }
   schema_migrations: { number: number; name: string; checksum: string; applied_at: number }
 }
@@ -195,6 +321,12 @@ export interface AccountRow {
   password_reset_by_mail_at: number
   valid_after: number
   disabled_at: number | null
+  left_at: number | null
+  role: Role | null
+  role_user_types: string | null
+  role_establishments: string | null
+  role_granted_at: number | null
+  role_granted_by: string | null
   created_at: number
   updated_at: number
 }

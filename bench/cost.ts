@@ -3,12 +3,14 @@
  * sign-on, beside that of a bare argon2id. What the kernel counts of the gateway's own process, so
  * that whoever measures does not count. Instead, with `--mail` what mail costs, see `mail.ts`; with
  * `--temporary` what temporary passwords for 100,000 people cost, see `temporary.ts`; with `--cards`
- * what printing them costs, see `cards.ts`.
+ * what printing them costs, see `cards.ts`; with `--jobs` what a job on all of them costs those who
+ * sign in, see `jobs.ts`.
  */
 import { Agent } from 'node:http'
 import { parseArgs } from 'node:util'
 import { hash } from 'argon2'
 import { measureCards } from './cards.ts'
+import { measureJobs } from './jobs.ts'
 import { measureMail } from './mail.ts'
 import { CALLBACK, CLIENT_ID, CLIENT_SECRET, openPremises, type Premises } from './premises.ts'
 import { cpuMs, markdownTable } from './report.ts'
@@ -163,7 +165,8 @@ const measureCost = async (json: boolean): Promise<string> => {
       : `# CPU time of the gateway, tokens included\n\n${table}\n\n` +
           '`npm run bench -- --mail`: pages that queue a mail, by the state of the mail server.\n' +
           '`npm run bench -- --temporary`: temporary passwords for 100,000 people.\n' +
-          '`npm run bench -- --cards`: cards for them on paper.'
+          '`npm run bench -- --cards`: cards for them on paper.\n' +
+          '`npm run bench -- --jobs`: a forced change for 100,000 people, with sign-ins beside it.'
   } finally {
     await premises.close()
   }
@@ -175,12 +178,14 @@ const { values } = parseArgs({
     mail: { type: 'boolean', default: false },
     temporary: { type: 'boolean', default: false },
     cards: { type: 'boolean', default: false },
+    jobs: { type: 'boolean', default: false },
   },
 })
 
 const measureAsked = async (): Promise<string> => {
   if (values.mail) return measureMail(values.json)
   if (values.cards) return measureCards(values.json)
+  if (values.jobs) return measureJobs(values.json)
   return values.temporary ? measureTemporary(values.json) : measureCost(values.json)
 }
 

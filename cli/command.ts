@@ -1,5 +1,7 @@
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util'
 import type { Locale } from '../accounts/account.ts'
+import type { AuditKeys } from '../accounts/audit_seal.ts'
+import type { Lists } from '../accounts/lists.ts'
 import type { Deps } from '../accounts/ports.ts'
 import type { EndEverythingOf } from '../accounts/replace_passwords.ts'
 import type { Output } from './output.ts'
@@ -10,9 +12,22 @@ export interface Core {
   endEverything(sub: string): Promise<void>
   /** As `endEverything`, for many. */
   readonly endEverythingOf: EndEverythingOf
+  /** Reads over many people, beside the writers. */
+  readonly lists: Lists
+  /** The file that is the master of policies; null: commands change them. */
+  readonly policyFile: string | null
   /** Where people sign in. */
   readonly issuer: string
+  /** Scheme and host of the console. */
+  readonly consoleOrigin: string
   readonly defaultLocale: Locale
+  /** How long people who left are kept before they are erased. */
+  readonly leaversKeptDays: number
+  readonly dataFolder: string
+  /** Of the chain that proves the audit. */
+  readonly auditKeys: AuditKeys
+  /** The file of its checkpoints. */
+  readonly checkpoints: string
   close(): Promise<void>
 }
 
@@ -22,7 +37,7 @@ export type Exit = (typeof EXIT)[keyof typeof EXIT]
 /** A command line that asks for something that there is not. */
 export class UsageError extends Error {}
 
-export type Values = Readonly<Record<string, string | boolean | undefined>>
+export type Values = Readonly<Record<string, string | boolean | readonly string[] | undefined>>
 
 export interface Context {
   readonly values: Values
@@ -59,6 +74,12 @@ export const text = (values: Values, name: string): string | undefined => {
   return typeof value === 'string' ? value : undefined
 }
 
+/** The values of an option that may be given several times. */
+export const texts = (values: Values, name: string): readonly string[] => {
+  const value = values[name]
+  return Array.isArray(value) ? value : []
+}
+
 /** Node's first sentence says which option; the rest is advice on dashes. */
 const firstSentence = (error: Error): string => error.message.split('. ')[0] ?? error.message
 
@@ -88,7 +109,11 @@ export const readArguments = (
     }
   }
   const { values, positionals, tokens } = read()
-  refuseTwice(tokens.flatMap((token) => (token.kind === 'option' ? [token.name] : [])))
+  refuseTwice(
+    tokens.flatMap((token) =>
+      token.kind === 'option' && command.options[token.name]?.multiple !== true ? [token.name] : [],
+    ),
+  )
   const [least, most] = command.positionals
   if (!('help' in values) && (positionals.length < least || positionals.length > most)) {
     throw new UsageError(

@@ -2,14 +2,13 @@ import { createHash } from 'node:crypto'
 import { basename, resolve } from 'node:path'
 import { importKeys, type KeyEvent, type KeysReport } from '../accounts/import_keys.ts'
 import type { FileSecret, KeyEntry, KeyFile } from '../accounts/key_entry.ts'
-import { KEY_FILE_BYTES_MAX, openKeyFile } from '../accounts/key_file.ts'
+import { KEY_FILE_BYTES_MAX, keyFromText, openKeyFile } from '../accounts/key_file.ts'
 import { readBounded } from './bounded_file.ts'
 import { type Command, type Context, EXIT, text, UsageError, type Values } from './command.ts'
 import { fileProblem, type Output } from './output.ts'
 import { readSecret } from './secret_input.ts'
 
 const HEX_SHA256 = /^[0-9a-f]{64}$/
-const AES_KEY_BYTES = [16, 24, 32]
 
 interface Wishes {
   readonly dryRun: boolean
@@ -53,15 +52,6 @@ const wishesOf = (values: Values): Wishes => {
 const WORDS = { passphrase: 'passphrase', key: 'pre-shared key' } as const
 const OPTION = { passphrase: '--passphrase-fd', key: '--key-fd' } as const
 
-/** A pre-shared key in hexadecimal or else base64, of an AES key's length; null: it is neither. */
-const keyFrom = (typed: string): Buffer | null => {
-  const digits = typed.replaceAll(/\s/g, '')
-  const isHex = /^(?:[0-9a-f]{2})+$/i.test(digits) && AES_KEY_BYTES.includes(digits.length / 2)
-  const isBase64 = /^[A-Za-z0-9+/]+={0,2}$/.test(digits)
-  const bytes = Buffer.from(digits, isHex ? 'hex' : 'base64')
-  return (isHex || isBase64) && AES_KEY_BYTES.includes(bytes.length) ? bytes : null
-}
-
 /** Something that ends the command, told as a problem of the file. */
 class Refused extends Error {
   readonly line: number | null
@@ -91,7 +81,7 @@ const secretFor = async ({ needs }: KeyFile, { handed }: Wishes): Promise<FileSe
   if (needs.secret === 'passphrase') {
     return { kind: 'passphrase', text: read.text }
   }
-  const bytes = keyFrom(read.text)
+  const bytes = keyFromText(read.text)
   if (bytes === null) {
     throw new Refused('the pre-shared key is 16, 24 or 32 bytes in hexadecimal or base64')
   }

@@ -1,8 +1,10 @@
 import { userInfo } from 'node:os'
 import { AppError } from '../accounts/errors.ts'
 import { didYouMean } from '../provider/setting_words.ts'
-import { loadSettings, processEnvironment } from '../provider/settings.ts'
+import { checkpointsPath, consoleOrigin, loadSettings, processEnvironment } from '../provider/settings.ts'
+import { adminInvite } from './admin.ts'
 import { auditList } from './audit.ts'
+import { auditVerify } from './audit_verify.ts'
 import { calendarImport, calendarRemove, calendarShow } from './calendar.ts'
 import { type Command, type Core, EXIT, type Exit, readArguments, UsageError } from './command.ts'
 import { type CommandRun, recordRun } from './command_run.ts'
@@ -35,8 +37,11 @@ import {
   peopleUnblock,
   peopleVoidPassword,
 } from './people.ts'
+import { peopleErase } from './people_erase.ts'
 import { peopleImport } from './people_import.ts'
-import { policyApply, policyCheck, policyExport } from './policy.ts'
+import { peoplePurgeLeavers } from './people_purge.ts'
+import { policyApply, policyCheck, policyDiff, policyExport } from './policy.ts'
+import { policyHistory, policyShow, policyUndo } from './policy_history.ts'
 
 const COMMANDS: readonly Command[] = [
   peopleImport,
@@ -47,6 +52,8 @@ const COMMANDS: readonly Command[] = [
   peopleVoidPassword,
   peopleDisable,
   peopleEnable,
+  peopleErase,
+  peoplePurgeLeavers,
   passwordsState,
   passwordsTemporary,
   passwordsCards,
@@ -70,8 +77,14 @@ const COMMANDS: readonly Command[] = [
   keysResync,
   policyExport,
   policyCheck,
+  policyDiff,
   policyApply,
+  policyHistory,
+  policyShow,
+  policyUndo,
   auditList,
+  auditVerify,
+  adminInvite,
 ]
 
 /** Settings or keys that nothing can be done with; what is wrong was said. */
@@ -135,7 +148,18 @@ const openOurCore = async (out: Output): Promise<Core> => {
   // Loaded here only: help and checks of files need neither keys nor the database.
   const { openCore } = await import('../provider/wire.ts')
   const { issuer, default_locale: defaultLocale } = loaded.settings
-  return { ...(await openCore(loaded.settings)), issuer, defaultLocale }
+  const core = await openCore(loaded.settings)
+  return {
+    ...core,
+    lists: core.opened.lists,
+    policyFile: loaded.settings.policy_file ?? null,
+    issuer,
+    consoleOrigin: consoleOrigin(loaded.settings),
+    leaversKeptDays: loaded.settings.leavers_kept_days,
+    defaultLocale,
+    dataFolder: loaded.settings.data,
+    checkpoints: checkpointsPath(loaded.settings),
+  }
 }
 
 const runCommand = async (command: Command, args: readonly string[]): Promise<Exit> => {

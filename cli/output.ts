@@ -1,5 +1,3 @@
-import type { FileProblem } from './people_file.ts'
-
 /** What is wrong, and where: `policies.yaml:12: pin.tries must be …`. */
 export interface Problem {
   readonly where: string
@@ -76,7 +74,10 @@ export const createOutput = (
   }
 }
 
-export const fileProblem = (path: string, { line, message }: FileProblem): Problem => ({
+export const fileProblem = (
+  path: string,
+  { line, message }: { readonly line: number | null; readonly message: string },
+): Problem => ({
   where: line === null ? path : `${path}:${line}`,
   message,
 })

@@ -8,7 +8,7 @@ import {
 } from '../accounts/administer.ts'
 import { type PasswordStateWord, passwordStanding } from '../accounts/password_states.ts'
 import { secureAccount } from '../accounts/secure_account.ts'
-import { effectiveProtection } from '../policies/policy.ts'
+import { effectiveProtection, policyFor } from '../policies/policy.ts'
 import { type Command, type Context, EXIT, type Exit } from './command.ts'
 import { table, time, words } from './output.ts'
 import { findPerson, type Person, WHO, WHO_OPTIONS } from './person.ts'
@@ -33,7 +33,7 @@ const mustChange = (state: PasswordStateWord): boolean => CHANGED_NEXT.has(state
 
 const describe = async ({ account, core }: Person) => {
   const { deps } = core
-  const policy = (await deps.store.policies.current())[account.userType]
+  const policy = policyFor(await deps.store.policies.current(), account)
   const devices = await deps.store.devices.list(account.sub)
   const password = await passwordStanding(deps, account, policy)
   return {

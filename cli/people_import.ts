@@ -1,9 +1,18 @@
 import { basename, resolve } from 'node:path'
 import { type ImportEvent, type ImportReport, importPeople } from '../accounts/import_people.ts'
 import type { LeaversScope } from '../accounts/leavers.ts'
-import { type Command, type Context, EXIT, UsageError, type Values } from './command.ts'
+import { headerKey } from '../imports/columns.ts'
+import { fileProblemOf } from '../imports/file_problem.ts'
+import { rowsOf } from '../imports/people_file.ts'
+import { openTable, type TableFile } from '../imports/table_file.ts'
+import { type Command, type Context, EXIT, texts, UsageError, type Values } from './command.ts'
 import { fileProblem, type Output } from './output.ts'
-import { openPeopleFile, type PeopleFile } from './people_file.ts'
+import {
+  type ChosenColumns,
+  chooseColumns,
+  type GivenColumns,
+  readGivenColumns,
+} from './people_columns.ts'
 import { readEstablishment, readUserType } from './selection.ts'
 
 const leaversScope = (values: Values): LeaversScope | null => {
@@ -50,7 +59,7 @@ const facts = (event: ImportEvent): string => {
 const ALWAYS_LISTED: ReadonlySet<ImportEvent['outcome']> = new Set(['rejected', 'left', 'moved'])
 
 /** Lists what matters as it comes; machines get all of it with the report. */
-const listener = (out: Output, file: PeopleFile, details: boolean) => {
+const listener = (out: Output, file: TableFile, details: boolean) => {
   const events: ImportEvent[] = []
   let done = 0
   return {
@@ -84,20 +93,52 @@ const summarise = (out: Output, report: ImportReport, dryRun: boolean): void => 
   }
 }
 
+/** What the console decided is said, so that nobody is surprised by it. */
+const sayRemembered = (out: Output, names: readonly string[]): void => {
+  if (names.length > 0) {
+    out.line(`Columns read as last chosen in the console: ${names.join(', ')}`)
+  }
+}
+
+/** What was chosen in the console is asked for where the file does not tell by itself. */
+const columnsOf = async (
+  context: Context,
+  { header }: TableFile,
+  given: GivenColumns,
+): Promise<ChosenColumns> => {
+  const bare = chooseColumns(header, given, new Map())
+  if (bare.ok || !bare.unknown) {
+    return bare
+  }
+  const { store } = (await context.core()).deps
+  return chooseColumns(header, given, await store.importMappings.of(header.map(headerKey)))
+}
+
 const run = async (context: Context): Promise<0 | 1> => {
   const { values, positionals, out, by, cwd } = context
   const [path = ''] = positionals
   const leavers = leaversScope(values)
-  const opened = await openPeopleFile(resolve(cwd, path))
+  const given = readGivenColumns(texts(values, 'map'), texts(values, 'set'))
+  const opened = await openTable(resolve(cwd, path))
   if (!opened.ok) {
     out.problem(fileProblem(path, opened.problem))
     return EXIT.refused
   }
-  const { file } = opened
+  const { table: file } = opened
+  const chosen = await columnsOf(context, file, given)
+  if (!chosen.ok) {
+    out.problem(fileProblem(path, { line: file.headerLine, message: chosen.message }))
+    return EXIT.refused
+  }
+  if (file.count === 0) {
+    out.problem(fileProblem(path, fileProblemOf('nobody')))
+    return EXIT.refused
+  }
+  sayRemembered(out, chosen.remembered)
   const { deps, endEverything } = await context.core()
   const dryRun = values['dry-run'] === true
   const { on, events } = listener(out, file, values['details'] === true)
-  const report = await importPeople(deps, file.rows(), {
+  const report = await importPeople(deps, rowsOf(resolve(cwd, path), file, chosen.plan), {
     dryRun,
     leavers,
     by,
@@ -125,11 +166,15 @@ const run = async (context: Context): Promise<0 | 1> => {
 
 export const peopleImport: Command = {
   name: 'people import',
-  usage: 'FILE.csv [--dry-run] [--details] [--leavers --establishment UAI --user-type TYPE]',
+  usage:
+    'FILE.csv [--dry-run] [--details] [--map "NAME=column"]... [--set column=VALUE]... ' +
+    '[--leavers --establishment UAI --user-type TYPE]',
   summary: 'adds and changes people from a CSV file',
   options: {
     'dry-run': { type: 'boolean' },
     details: { type: 'boolean' },
+    map: { type: 'string', multiple: true },
+    set: { type: 'string', multiple: true },
     leavers: { type: 'boolean' },
     establishment: { type: 'string' },
     'user-type': { type: 'string' },

@@ -1,13 +1,17 @@
-import { applyPolicies, type PolicyChange } from '../accounts/apply_policies.ts'
-import type { Deps } from '../accounts/ports.ts'
-import { typesWithKeys } from '../accounts/types_with_keys.ts'
+import { applyPolicies } from '../accounts/apply_policies.ts'
 import type { PolicySet } from '../policies/policy.ts'
-import { USER_TYPES, type UserType } from '../policies/user_type.ts'
+import { policyChanges } from '../policies/policy_changes.ts'
+import { readPolicyFile } from '../provider/policy_file.ts'
 import { type Command, type Context, EXIT, type Exit, text } from './command.ts'
-import type { Output } from './output.ts'
-import { type Advice, adviceFor } from './policy_advice.ts'
-import { expiredAtOnce, unversioned } from './policy_effects.ts'
-import { readPolicyFile, writePolicyFile } from './policy_file.ts'
+import { writePolicyFile } from './policy_file.ts'
+import {
+  advise,
+  changeData,
+  changeLine,
+  isFileMaster,
+  keysFor,
+  sayEffects,
+} from './policy_words.ts'
 
 /** The policies of a file, or null when its problems have been said. */
 const read = ({ positionals, out, cwd }: Context): Partial<PolicySet> | null => {
@@ -20,69 +24,6 @@ const read = ({ positionals, out, cwd }: Context): Partial<PolicySet> | null => 
   out.data({ ok: false, problems: result.problems })
   return null
 }
-
-/**
- * Advice, each once, with the types that it concerns. `withKeys`: those that have OTP keys, null
- * where nobody can tell.
- */
-const advise = (
-  out: Output,
-  policies: Partial<PolicySet>,
-  withKeys: ReadonlySet<UserType> | null,
-): Record<string, string[]> => {
-  const typesOf = new Map<Advice, UserType[]>()
-  for (const type of USER_TYPES) {
-    const policy = policies[type]
-    const hasKeys = withKeys?.has(type) ?? null
-    for (const advice of policy === undefined ? [] : adviceFor(policy, { hasKeys })) {
-      typesOf.set(advice, [...(typesOf.get(advice) ?? []), type])
-    }
-  }
-  for (const [{ text: words, loud }, types] of typesOf) {
-    const message = `${words} (${types.join(', ')})`
-    if (loud) {
-      out.problem({ where: 'WARNING', message })
-    } else {
-      out.line(`Note on ${message}`)
-    }
-  }
-  return Object.fromEntries([...typesOf].map(([{ text: words }, types]) => [words, types]))
-}
-
-/** Of the types that need an OTP key to sign in, those that have any. */
-const keysFor = (deps: Deps, policies: Partial<PolicySet>): Promise<Set<UserType>> =>
-  typesWithKeys(
-    deps,
-    USER_TYPES.filter((type) => policies[type]?.otp === 'required'),
-  )
-
-/** What the change does to passwords that there are, before anybody wonders. */
-const sayEffects = async (
-  { out }: Context,
-  deps: Deps,
-  policies: Partial<PolicySet>,
-  changes: readonly PolicyChange[],
-): Promise<Record<string, number>> => {
-  for (const type of unversioned(policies, changes)) {
-    out.problem({
-      where: `${type}: passwords.rules_version`,
-      message:
-        'stays while the rules of passwords change: those of before count as today’s. Raise it, and they can be listed and changed (passwords force-change --older-than-rules)',
-    })
-  }
-  const expired = await expiredAtOnce(deps, policies, changes)
-  for (const [type, people] of expired) {
-    out.line(
-      `${type}: ${people} passwords are older than that: each is to be changed at the next connection, but in holidays`,
-    )
-  }
-  return Object.fromEntries(expired)
-}
-
-const value = (one: unknown): string => (one === undefined ? 'not set' : JSON.stringify(one))
-
-const changeLine = ({ userType, path, from, to }: PolicyChange): string =>
-  `${userType}: ${path}: ${value(from)} -> ${value(to)}`
 
 const exportAll = async (context: Context): Promise<Exit> => {
   const { deps } = await context.core()
@@ -104,30 +45,64 @@ const check = async (context: Context): Promise<Exit> => {
   return EXIT.ok
 }
 
+/** What a file would change, and whom, said before anything is done. */
+const compare = async (context: Context, policies: Partial<PolicySet>) => {
+  const { out } = context
+  const core = await context.core()
+  const newest = await core.deps.store.policies.newest()
+  const before = await core.deps.store.policies.current()
+  const after = { ...before, ...policies }
+  const changes = policyChanges(before, after)
+  changes.map(changeLine).forEach(out.line)
+  const advice = changes.length === 0 ? {} : advise(out, policies, await keysFor(core, policies))
+  const effects = await sayEffects(out, core, before, after, changes)
+  return {
+    core,
+    madeFrom: newest?.id ?? null,
+    changes,
+    data: { changes: changes.map(changeData), advice, ...effects },
+  }
+}
+
+const NOTHING = 'Nothing to do: these policies are in force already'
+
+const diff = async (context: Context): Promise<Exit> => {
+  const policies = read(context)
+  if (policies === null) {
+    return EXIT.refused
+  }
+  const { changes, data } = await compare(context, policies)
+  if (changes.length === 0) {
+    context.out.line(NOTHING)
+  }
+  context.out.data(data)
+  return EXIT.ok
+}
+
 const apply = async (context: Context): Promise<Exit> => {
   const { values, out, by } = context
   const policies = read(context)
   if (policies === null) {
     return EXIT.refused
   }
-  const { deps } = await context.core()
   const dryRun = values['dry-run'] === true
+  if (!dryRun && isFileMaster(out, await context.core())) {
+    return EXIT.refused
+  }
+  const { core, madeFrom, changes, data } = await compare(context, policies)
   const why = text(values, 'why') ?? ''
-  const changes = await applyPolicies(deps, policies, { by, why, dryRun })
-  changes.map(changeLine).forEach(out.line)
-  const advice = changes.length === 0 ? {} : advise(out, policies, await keysFor(deps, policies))
-  const expired = await sayEffects(context, deps, policies, changes)
+  const result = await applyPolicies(core.deps, policies, { by, why, dryRun, madeFrom })
+  if (!result.ok) {
+    out.problem({ where: 'policies', message: 'somebody saved others meanwhile: run it again' })
+    out.data({ ok: false, reason: result.reason })
+    return EXIT.refused
+  }
   if (changes.length === 0) {
-    out.line('Nothing to do: these policies are in force already')
+    out.line(NOTHING)
   } else {
     out.line(dryRun ? 'Dry run: nothing was written' : 'In force')
   }
-  out.data({
-    dry_run: dryRun,
-    changes: changes.map(({ userType, ...rule }) => ({ user_type: userType, ...rule })),
-    advice,
-    expired_at_once: expired,
-  })
+  out.data({ dry_run: dryRun, version: result.version, ...data })
   return EXIT.ok
 }
 
@@ -147,6 +122,15 @@ export const policyCheck: Command = {
   options: {},
   positionals: [1, 1],
   run: check,
+}
+
+export const policyDiff: Command = {
+  name: 'policy diff',
+  usage: 'FILE.yaml',
+  summary: 'says what a file of policies would change, and whom it touches',
+  options: {},
+  positionals: [1, 1],
+  run: diff,
 }
 
 export const policyApply: Command = {

@@ -1,4 +1,4 @@
-import type { Policy } from '../policies/policy.ts'
+import type { WarningKey } from '../policies/policy_advice.ts'
 
 /** What each rule means, above it in an exported file. A trailing dot closes every sentence. */
 export const POLICY_COMMENTS: Readonly<Record<string, string>> = {
@@ -53,56 +53,21 @@ export const POLICY_COMMENTS: Readonly<Record<string, string>> = {
   'sessions.idle_minutes_shared': 'The same on shared_networks.',
 }
 
-/** What is known of the people of a type; null: nobody could be asked. */
-export interface Surroundings {
-  /** Somebody has an OTP key in service, or one that awaits its first use. */
-  readonly hasKeys: boolean | null
+/** What is allowed, and advised against, as the command line says it. */
+export const WARNING_WORDS: Readonly<Record<WarningKey, string>> = {
+  otp_nobody: 'otp: required: nobody of this type has an OTP key: nobody could sign in',
+  otp_without_key: 'otp: required: whoever of this type has no OTP key cannot sign in',
+  otp_off: 'otp: off: applications that want a passcode cannot be opened',
+  first_use_code: 'otp_keys.first_use: code: whoever finds an assigned key can take it into use',
+  pin_abolished: 'protections: without pin, whoever has a password needs nothing else',
+  pin_tries: 'pin.tries: CNIL recommends that 3 wrong PINs block it',
+  device_lifetime: 'devices.lifetime_days: NIST has people prove themselves anew after 30 days',
+  password_alone: 'passwords.min_length: NIST advises 15 where a password may stand alone',
+  risk_accepted: 'passwords.risk_accepted: passwords below the recommendations are accepted',
+  required_classes: 'passwords.required_classes: NIST advises against asking for kinds of signs',
+  expiry: 'passwords.force_change_at_expiration: NIST, ANSSI and OWASP ASVS advise against expiry',
+  temporary_lifetime:
+    'passwords.temporary_lifetime_days: OWASP ASVS has them end as soon as can be',
+  session_absolute: 'sessions.absolute_hours: NIST has people sign in anew after 12 hours',
+  session_idle: 'sessions.idle_minutes: NIST has people sign in anew where nobody is at work',
 }
-
-export interface Advice {
-  readonly applies: (policy: Policy, surroundings: Surroundings) => boolean
-  readonly text: string
-  /** It locks people out: nobody is to overlook it. */
-  readonly loud?: true
-}
-
-/** What is allowed, and advised against. */
-const ADVICE: readonly Advice[] = [
-  {
-    applies: ({ otp }, { hasKeys }) => otp === 'required' && hasKeys === false,
-    text: 'otp: required: nobody of this type has an OTP key: nobody could sign in',
-    loud: true,
-  },
-  {
-    applies: ({ otp }, { hasKeys }) => otp === 'required' && hasKeys !== false,
-    text: 'otp: required: whoever of this type has no OTP key cannot sign in',
-  },
-  {
-    applies: ({ otp, otp_keys }) => otp !== 'off' && otp_keys.first_use === 'code',
-    text: 'otp_keys.first_use: code: whoever finds an assigned key can take it into use',
-  },
-  {
-    applies: ({ pin }) => pin.tries > 3,
-    text: 'pin.tries: CNIL recommends that 3 wrong PINs block it',
-  },
-  {
-    applies: ({ passwords, protections }) =>
-      passwords.min_length < 15 && protections.some((protection) => protection !== 'pin'),
-    text: 'passwords.min_length: NIST advises 15 where a password may stand alone',
-  },
-  {
-    applies: ({ passwords }) => passwords.risk_accepted !== undefined,
-    text: 'passwords.risk_accepted: passwords below the recommendations are accepted',
-  },
-  {
-    applies: ({ passwords }) => passwords.required_classes.length > 0,
-    text: 'passwords.required_classes: NIST advises against asking for kinds of signs',
-  },
-  {
-    applies: ({ passwords }) => passwords.force_change_at_expiration,
-    text: 'passwords.force_change_at_expiration: NIST, ANSSI and OWASP ASVS advise against expiry',
-  },
-]
-
-export const adviceFor = (policy: Policy, surroundings: Surroundings): Advice[] =>
-  ADVICE.filter(({ applies }) => applies(policy, surroundings))

@@ -1,49 +1,7 @@
 import { Document, isMap, isScalar, isSeq, type YAMLMap } from 'yaml'
-import { z } from 'zod'
-import { type Policy, type PolicySet, policySchema } from '../policies/policy.ts'
+import type { Policy, PolicySet } from '../policies/policy.ts'
 import { USER_TYPES, type UserType } from '../policies/user_type.ts'
-import { describeSchema } from '../provider/setting_words.ts'
-import { readSettingsFile, type Problem as SettingProblem } from '../provider/settings_file.ts'
-import { faultsOf, inReadingOrder, placed } from '../provider/settings_problems.ts'
-import type { Problem } from './output.ts'
 import { POLICY_COMMENTS } from './policy_advice.ts'
-
-const types = Object.fromEntries(
-  USER_TYPES.map((type) => [type, policySchema.optional()]),
-) as Record<UserType, z.ZodOptional<typeof policySchema>>
-
-/** The file: a policy for some or all user types; what a policy leaves out has its default. */
-const fileSchema = z.strictObject({ policies: z.strictObject(types) })
-
-export type ReadPolicies =
-  | { readonly ok: true; readonly policies: Partial<PolicySet> }
-  | { readonly ok: false; readonly problems: readonly Problem[] }
-
-/** Reads a file of policies; every problem names its line. */
-export const readPolicyFile = (path: string, cwd: string): ReadPolicies => {
-  const file = readSettingsFile(path, cwd)
-  const parsed = fileSchema.safeParse(file.value)
-  const faults =
-    !file.readable || parsed.success
-      ? []
-      : faultsOf(parsed.error.issues, describeSchema(fileSchema), file.value)
-  const origins = { variables: new Map<string, string>(), locate: file.locate }
-  const problems = inReadingOrder([...file.problems, ...placed(faults, origins)])
-  if (problems.length > 0 || !parsed.success) {
-    return { ok: false, problems: problems.map((problem) => inWords(problem, path)) }
-  }
-  const given = Object.entries(parsed.data.policies).filter(([, policy]) => policy !== undefined)
-  return { ok: true, policies: Object.fromEntries(given) as Partial<PolicySet> }
-}
-
-/** A file that cannot be read is blamed on a variable by the reader of settings. */
-const inWords = ({ where, setting, message }: SettingProblem, path: string): Problem => {
-  const [, file] = /^(.*):\d+$/.exec(where) ?? []
-  if (file === undefined) {
-    return { where: path, message }
-  }
-  return { where, message: setting === file ? message : `${setting} ${message}` }
-}
 
 /** Puts each comment above its rule, and lists on one line. */
 const annotate = (map: YAMLMap, prefix: string): void => {

@@ -1,5 +1,6 @@
+import { takeBackConsent } from '../accounts/consents.ts'
 import { noteSessionsEnded } from '../accounts/own_sessions.ts'
-import type { SessionRow } from '../views/pages.ts'
+import type { ConsentRow, SessionRow } from '../views/pages.ts'
 import {
   type AccountPage,
   buttonOf,
@@ -8,6 +9,7 @@ import {
   sendAccountPage,
   type Visit,
 } from './account_page.ts'
+import { learntBy } from './consent.ts'
 import { seeOther } from './page.ts'
 import type { OpenSession, Site } from './site.ts'
 
@@ -53,7 +55,25 @@ const endOthers = async (visit: Visit): Promise<Outcome> => {
   return done('sessions', 'sessions_ended')
 }
 
-/** A person's sessions and the applications opened in each. */
+const consentRows = async ({ site, account }: Visit): Promise<ConsentRow[]> => {
+  const consents = await site.deps.store.consents.list(account.sub)
+  return consents.map(({ clientId, learns, atMs }) => ({
+    clientId,
+    name: site.applications.get(clientId)?.name ?? clientId,
+    learns: learntBy(learns),
+    at: new Date(atMs).toISOString(),
+  }))
+}
+
+const takeBack = async (
+  { site, account, origin }: Visit,
+  clientId: string,
+): Promise<Outcome> => {
+  await takeBackConsent(site.deps, { sub: account.sub, clientId }, origin, site.endGrants)
+  return done('sessions', 'consent_taken_back')
+}
+
+/** A person's sessions, the applications opened in each, and what they allowed applications. */
 export const sessionsPage: AccountPage = {
   section: 'sessions',
 
@@ -65,11 +85,14 @@ export const sessionsPage: AccountPage = {
       sessions: sessions.map((session) => rowOf(visit, session)),
       end: buttonOf(visit, 'sessions', 'end'),
       endOthers: buttonOf(visit, 'sessions', 'end_others'),
+      consents: await consentRows(visit),
+      takeBack: buttonOf(visit, 'sessions', 'take_back'),
     })
   },
 
   forms: {
     end: (visit, fields) => end(visit, fields.text('session')),
     end_others: endOthers,
+    take_back: (visit, fields) => takeBack(visit, fields.text('application')),
   },
 }

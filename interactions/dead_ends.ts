@@ -18,7 +18,7 @@ const insistsOnKey = ({ acr, essential, leastAcr, forThisUserType }: Wanted): bo
 }
 
 /** Ends the application's request with an OAuth error; the session stays as it was. */
-const backToApplication = (error: string, error_description: string): Finished => ({
+export const backToApplication = (error: string, error_description: string): Finished => ({
   kind: 'finished',
   result: { error, error_description },
 })

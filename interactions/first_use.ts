@@ -8,7 +8,7 @@ import {
 } from '../accounts/first_use.ts'
 import type { OtpKey } from '../accounts/otp_key.ts'
 import { signIn } from '../accounts/sign_in.ts'
-import type { Policy } from '../policies/policy.ts'
+import { type Policy, policyFor } from '../policies/policy.ts'
 import type { FirstUse, Form, FormError } from '../views/pages.ts'
 import { csrfToken } from './csrf.ts'
 import { type Fields, missingFields } from './form.ts'
@@ -250,7 +250,7 @@ const atStage = async (step: Step, firstUse: FirstUseStage, atLogin: boolean): P
     throw new AppError('session_not_found', 'the account of this first use is gone')
   }
   const policies = await store.policies.current()
-  return { firstUse, atLogin, account, policy: policies[account.userType] }
+  return { firstUse, atLogin, account, policy: policyFor(policies, account) }
 }
 
 /** The page of the stage that a first use has come to. */

@@ -2,8 +2,13 @@ import type { Context } from 'koa'
 import { AppError } from '../accounts/errors.ts'
 import type { FormError } from '../views/pages.ts'
 
-const BODY_BYTES_MAX = 16_384
-const FIELD_LENGTH_MAX = 2_048
+/** How much a form may say, and one field of it: bytes, and UTF-16 units. */
+interface FormLimits {
+  readonly bytes: number
+  readonly field: number
+}
+
+const LIMITS: FormLimits = { bytes: 16_384, field: 2_048 }
 
 /** The fields of a posted form, each at most once. */
 export interface Fields {
@@ -27,14 +32,14 @@ const fieldsOf = (fields: ReadonlyMap<string, string>): Fields => ({
   all: () => Object.fromEntries(fields),
 })
 
-const readBody = async (ctx: Context): Promise<string> => {
+const readBody = async (ctx: Context, bytesMax: number): Promise<string> => {
   const chunks: Buffer[] = []
   let size = 0
   for await (const chunk of ctx.req.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     size += chunk.length
-    if (size > BODY_BYTES_MAX) {
+    if (size > bytesMax) {
       // The server lets the rest pass: a cut connection brings nobody the page that says why.
-      throw new AppError('bad_form', `form larger than ${BODY_BYTES_MAX} bytes`)
+      throw new AppError('bad_form', `form larger than ${bytesMax} bytes`)
     }
     chunks.push(chunk)
   }
@@ -42,13 +47,13 @@ const readBody = async (ctx: Context): Promise<string> => {
 }
 
 /** Reads an urlencoded form. Throws `AppError('bad_form')` for anything else, or what is too large. */
-export const readForm = async (ctx: Context): Promise<Fields> => {
+export const readForm = async (ctx: Context, limits: FormLimits = LIMITS): Promise<Fields> => {
   if (ctx.is('application/x-www-form-urlencoded') === false) {
     throw new AppError('bad_form', 'not a form')
   }
   const fields = new Map<string, string>()
-  for (const [name, value] of new URLSearchParams(await readBody(ctx))) {
-    if (fields.has(name) || value.length > FIELD_LENGTH_MAX) {
+  for (const [name, value] of new URLSearchParams(await readBody(ctx, limits.bytes))) {
+    if (fields.has(name) || value.length > limits.field) {
       throw new AppError('bad_form', 'a field is repeated or too long')
     }
     fields.set(name, value)

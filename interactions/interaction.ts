@@ -3,6 +3,7 @@ import { AppError } from '../accounts/errors.ts'
 import type { NextStep } from '../policies/next_step.ts'
 import type { FormError } from '../views/pages.ts'
 import { changePasswordPage } from './change_password.ts'
+import { consentPage } from './consent.ts'
 import { assertOurForm } from './csrf.ts'
 import { refusedPage, unmetPage } from './dead_ends.ts'
 import { definePinPage } from './define_pin.ts'
@@ -47,6 +48,7 @@ const PAGES: Readonly<Record<string, StepPage<PersonStep>>> = {
   change_password: changePasswordPage,
   define_pin: definePinPage,
   device: devicePage,
+  consent: consentPage,
   unmet: unmetPage,
   refused: refusedPage,
 }

@@ -1,3 +1,4 @@
+import { policyFor } from '../policies/policy.ts'
 import type { Context } from 'koa'
 import { type Account, fullName, localeOfAccount } from '../accounts/account.ts'
 import { keyUseOf } from '../accounts/key_use.ts'
@@ -59,7 +60,7 @@ const sendQuestion = (
 
 /** What opens this account now that it is shut: a passcode, a mailed code. */
 const waysBackOf = async ({ deps }: Site, account: Account) => {
-  const policy = (await deps.store.policies.current())[account.userType]
+  const policy = policyFor(await deps.store.policies.current(), account)
   const use = await keyUseOf(deps.store, account, deps.clock(), undefined)
   return {
     hasKey: policy.otp !== 'off' && use === 'in_service',

@@ -15,6 +15,8 @@ export interface Request {
   readonly clientId: string
   /** When the sign-in that belongs to this very request was proved (ms); none yet: undefined. */
   readonly loginAtMs: number | undefined
+  /** When this very request was allowed by its person (ms); not yet: undefined. */
+  readonly consentedAtMs?: number | undefined
   readonly account: Account | null
   readonly proofs: Proofs
   /** See `Situation`. */
@@ -96,6 +98,8 @@ export interface Sessions {
   endSession(sub: string, uid: string): Promise<boolean>
   /** All but one, half-open ones too. Returns how many. */
   endOtherSessions(sub: string, exceptUid: string): Promise<number>
+  /** What one application was given by this person: grants, codes, tokens. */
+  endGrants(sub: string, clientId: string): Promise<void>
   /** All, with whatever was issued to the account outside them. */
   endEverything(sub: string): Promise<void>
 }
@@ -108,7 +112,12 @@ export interface OwnClient {
    * Redeems the code of an answer, with the address it came to. Null: no answer to a sign-in of
    * ours, or one that was used before.
    */
-  finish(pathAndQuery: string): Promise<{ readonly sub: string; readonly carry: string } | null>
+  finish(pathAndQuery: string): Promise<{
+    readonly sub: string
+    readonly carry: string
+    /** The session of the gateway that it was answered from. */
+    readonly sessionUid: string | undefined
+  } | null>
 }
 
 /** What the pages are made of; composed once. */

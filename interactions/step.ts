@@ -234,6 +234,18 @@ const stepOf = (ctx: Context, site: Site, details: Interaction, name: string): S
   }
 }
 
+/** What the page of consent adds to a request; of whoever is signed in by then, or nothing. */
+export interface ConsentResult {
+  readonly sub: string
+  readonly atMs: number
+}
+
+export const consentedBy = (
+  account: Pick<Account, 'sub'> | null,
+  consent: ConsentResult | undefined,
+): number | undefined =>
+  account !== null && consent?.sub === account.sub ? consent.atMs : undefined
+
 /**
  * The step an interaction stands at. For those after the first proof, what is due is decided anew
  * from what the session has proved and what the account is now: `due` may differ from the page's
@@ -261,10 +273,12 @@ export const loadStep = async (
     throw new AppError('session_not_found', 'the session or its account is gone')
   }
   const login = details.lastSubmission?.['login'] as { atMs?: number } | undefined
+  const consent = details.lastSubmission?.['consent'] as ConsentResult | undefined
   const { next, situation } = await site.decide({
     params: details.params,
     clientId: step.clientId,
     loginAtMs: login?.atMs,
+    consentedAtMs: consentedBy(account, consent),
     account,
     ...site.provedIn(session),
     origin: step.origin,

@@ -30,6 +30,13 @@ export interface DeviceState {
   readonly mayAdd: boolean
 }
 
+/** The application is not the establishment's own, and the person has not allowed all of this yet. */
+export interface ConsentDue {
+  readonly reason: 'first_time' | 'learns_more' | 'asked_again'
+  /** Names of claims, and `offline_access`. */
+  readonly learns: readonly string[]
+}
+
 /** What the application asked for. */
 export interface Wanted {
   /** `acr` values in order of preference; empty when it asked for none. */
@@ -42,6 +49,8 @@ export interface Wanted {
   readonly notBefore: number
   /** The application is for this person's user type. */
   readonly forThisUserType: boolean
+  /** What the person has to allow first; nothing for the establishment's own applications. */
+  readonly consentDue?: ConsentDue | null | undefined
 }
 
 export interface Situation {
@@ -65,6 +74,7 @@ export type NextStep =
   /** `first_connection`: the person has a choice to make; the other reasons leave none. */
   | { step: 'define_pin'; reason: 'first_connection' | 'imposed' | 'application' | 'generated' }
   | { step: 'device'; reason: 'pin_defined' | 'notification' | 'vague_name' }
+  | { step: 'consent'; reason: ConsentDue['reason']; learns: readonly string[] }
   | { step: 'refused'; reason: 'not_for_user_type' }
   | { step: 'done'; reason: 'nothing_due' }
 
@@ -77,6 +87,7 @@ export const STEPS = [
   'change_password',
   'define_pin',
   'device',
+  'consent',
   'refused',
   'done',
 ] as const satisfies readonly NextStep['step'][]
@@ -297,6 +308,14 @@ const lackOfRequest = (facts: Omit<Facts, 'missing'>): Lack => {
   return { missing: strongest(asked.missing, least.missing), unmet }
 }
 
+/** When everything is proved: may the application be opened? */
+const atTheEnd = ({ forThisUserType, consentDue }: Wanted): NextStep => {
+  if (!forThisUserType) {
+    return { step: 'refused', reason: 'not_for_user_type' }
+  }
+  return consentDue ? { step: 'consent', ...consentDue } : { step: 'done', reason: 'nothing_due' }
+}
+
 /**
  * The one rule that decides: what a person has to do next, and why. Pure and total: every prompt,
  * page and simulation asks it, nothing else decides.
@@ -323,7 +342,5 @@ export const nextStep = (situation: Situation): NextStep => {
       return due
     }
   }
-  return wanted.forThisUserType
-    ? { step: 'done', reason: 'nothing_due' }
-    : { step: 'refused', reason: 'not_for_user_type' }
+  return atTheEnd(wanted)
 }

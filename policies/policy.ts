@@ -177,6 +177,23 @@ export const DEFAULT_POLICY: Policy = policySchema.parse({})
 
 export const DEFAULT_POLICIES: PolicySet = Object.freeze(perUserType(() => DEFAULT_POLICY))
 
+/** With the PIN offered, and a key to be had: what an administrator needs to protect the account. */
+const forRoleHolder = (policy: Policy): Policy => ({
+  ...policy,
+  protections: PROTECTIONS.filter((each) => each === 'pin' || policy.protections.includes(each)),
+  otp: policy.otp === 'off' ? 'allowed' : policy.otp,
+  otp_keys: { ...policy.otp_keys, apps: true },
+})
+
+/**
+ * The policy that holds for somebody: that of their type. Whoever holds a role may always define a
+ * PIN and enrol an app, whatever their type may: the console asks for them. Nothing is imposed.
+ */
+export const policyFor = (
+  policies: PolicySet,
+  { userType, role }: { readonly userType: UserType; readonly role: unknown },
+): Policy => (role === null ? policies[userType] : forRoleHolder(policies[userType]))
+
 /**
  * The protection that holds for a person: what they chose while the policy still offers it, the
  * only one offered, or null while they have a choice to make. Whoever has a PIN keeps it where it

@@ -2,8 +2,8 @@ import type { KoaContextWithOIDC } from 'oidc-provider'
 import { type interactionPolicy as InteractionPolicy, interactionPolicy } from 'oidc-provider'
 import { type NextStep, STEPS } from './next_step.ts'
 
-/** Steps that have a prompt, and a page, of their own. `login` is the OP's, extended. */
-export type PromptStep = Exclude<NextStep['step'], 'login' | 'done'>
+/** Steps that have a prompt, and a page, of their own. `login` and `consent` are the OP's. */
+export type PromptStep = Exclude<NextStep['step'], 'login' | 'consent' | 'done'>
 
 /** What an application gets for `prompt=none`, OpenID Connect Core §3.1.2.6; RFC 9470 for `unmet`. */
 const ERROR_WITHOUT_PAGE: Record<PromptStep, string> = {
@@ -25,8 +25,8 @@ const { Check, Prompt } = interactionPolicy
  * the decision as the details of the interaction.
  *
  * The built-in `acr` checks go: they would ask for the login again and again where only a PIN is
- * missing. So do the checks of `consent`: applications of the establishment need none, and one
- * that sends `prompt=consent` out of habit is let through.
+ * missing. So do the checks of `consent`, for ours: applications of the establishment need none, and
+ * one of them that sends `prompt=consent` out of habit is let through.
  */
 export const stepPrompts = (
   decide: (ctx: KoaContextWithOIDC) => Promise<NextStep>,
@@ -49,6 +49,15 @@ export const stepPrompts = (
     ),
   )
   consent.checks.clear()
+  consent.checks.add(
+    new Check(
+      'consent_due',
+      'End-User consent is required',
+      'consent_required',
+      async (ctx) => (await decide(ctx)).step === 'consent',
+      async (ctx) => ({ due: await decide(ctx) }),
+    ),
+  )
   const ours = STEPS.filter(isPromptStep).map(
     (step) =>
       new Prompt(

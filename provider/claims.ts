@@ -1,8 +1,9 @@
+import { policyFor } from '../policies/policy.ts'
 import type { AccountClaims, KoaContextWithOIDC } from 'oidc-provider'
 import { type Account, fullName, localeOfAccount } from '../accounts/account.ts'
 import { passwordDue } from '../accounts/password_due.ts'
 import type { AccountStore, Deps } from '../accounts/ports.ts'
-import { CLAIMS_OF_SCOPE } from './application_settings.ts'
+import { CLAIMS_OF_SCOPE } from '../accounts/registration.ts'
 import type { ApplicationRules } from './clients.ts'
 
 /**
@@ -41,11 +42,14 @@ const allClaims = async (account: Account, accounts: AccountStore): Promise<Acco
   }
 }
 
-const mayGet = (claim: string, rules: ApplicationRules): boolean =>
+export const mayGet = (
+  claim: string,
+  rules: Pick<ApplicationRules, 'claims' | 'pairwise'>,
+): boolean =>
   ALWAYS.has(claim) || (rules.claims.has(claim) && !(rules.pairwise && LINKING.has(claim)))
 
 /** The claims one application may have of a person, whatever it asks for. */
-const claimsFor = async (
+export const claimsFor = async (
   account: Account,
   accounts: AccountStore,
   rules: ApplicationRules,
@@ -73,6 +77,14 @@ export interface PresentedToken {
 
 export type IsUsable = (account: Account, token?: PresentedToken) => Promise<boolean>
 
+/** Of an application that is not for this type of user, or of a namesake that was removed before. */
+const isForeign = (
+  { userTypes, registeredAt }: ApplicationRules,
+  { userType }: Account,
+  iat: number | undefined,
+): boolean =>
+  !userTypes.has(userType) || (iat !== undefined && iat < Math.floor(registeredAt / 1000))
+
 type Needs = Pick<Deps, 'clock' | 'timeZone'> & {
   readonly store: Pick<Deps['store'], 'accounts' | 'policies' | 'calendars'>
 }
@@ -90,7 +102,7 @@ export const createIsUsable = (
 ): IsUsable => {
   const changeIsDue = async (account: Account): Promise<boolean> => {
     const policies = await deps.store.policies.current()
-    const state = await passwordDue(deps, account, policies[account.userType], deps.clock())
+    const state = await passwordDue(deps, account, policyFor(policies, account), deps.clock())
     return state !== 'none' && state !== 'personal'
   }
   return async (account, token) => {
@@ -99,7 +111,7 @@ export const createIsUsable = (
     }
     const { kind, clientId, iat } = token
     const voided = iat !== undefined && iat * 1000 <= account.validAfter
-    const foreign = clientId !== undefined && !rulesOf(clientId).userTypes.has(account.userType)
+    const foreign = clientId !== undefined && isForeign(rulesOf(clientId), account, iat)
     return !voided && !foreign && !(kind === 'RefreshToken' && (await changeIsDue(account)))
   }
 }

@@ -1,18 +1,20 @@
-import { createHmac } from 'node:crypto'
 import type { Configuration, KoaContextWithOIDC } from 'oidc-provider'
 import type { Deps } from '../accounts/ports.ts'
+import type { OpStore } from '../adapters/oidc_sqlite.ts'
 import { sendPage } from '../interactions/page.ts'
 import type { Site } from '../interactions/site.ts'
 import { interactionPath } from '../interactions/step.ts'
 import { stepPrompts } from '../policies/prompts.ts'
 import { ACR_LEVELS } from '../policies/proofs.ts'
 import { claimsByScope, createFindAccount, createIsUsable } from './claims.ts'
-import { type ApplicationRules, clientsOf } from './clients.ts'
+import { clientsOf } from './clients.ts'
 import { renderOpError } from './error_page.ts'
 import { type Flow, sessionSeconds } from './flow.ts'
 import { createFetch } from './internal_fetch.ts'
 import type { Keys } from './keys.ts'
-import type { Settings } from './settings.ts'
+import { pairwiseIdentifier } from './pairwise.ts'
+import type { Registry } from './registry.ts'
+import { consoleOrigin, type Settings } from './settings.ts'
 
 const HOUR_SECONDS = 3600
 
@@ -21,8 +23,8 @@ interface Parts {
   readonly keys: Keys
   readonly deps: Deps
   readonly flow: Flow
-  readonly adapter: Configuration['adapter']
-  readonly rulesOf: (clientId: string) => ApplicationRules
+  readonly adapter: OpStore['Adapter']
+  readonly registry: Registry
   readonly site: () => Site
 }
 
@@ -33,15 +35,11 @@ const cookieNames = (secure: boolean) => ({
   resume: secure ? '__Secure-vestibule_resume' : 'vestibule_resume',
 })
 
-/** OpenID Connect Core §8.1: stable for a person and a sector, and tells nobody who it is. */
-const pairwiseIdentifier =
-  (salt: Uint8Array) =>
-  (_ctx: unknown, sub: string, client: object): string => {
-    const { sectorIdentifier } = client as { sectorIdentifier?: string }
-    return createHmac('sha256', salt)
-      .update(JSON.stringify([sectorIdentifier ?? '', sub]))
-      .digest('base64url')
-  }
+const pairwiseFor = (salt: Uint8Array) => {
+  const identify = pairwiseIdentifier(salt)
+  return (_ctx: unknown, sub: string, client: object): string =>
+    identify((client as { sectorIdentifier?: string }).sectorIdentifier ?? '', sub)
+}
 
 /** Rotated tokens end when the first of them would have: no refreshing for ever. */
 const refreshSeconds = ({ refresh_idle_hours, refresh_absolute_hours }: Settings['tokens']) => {
@@ -81,13 +79,18 @@ const isOwnHint = async (ctx: KoaContextWithOIDC, sub: string | undefined): Prom
 
 /** oidc-provider's configuration: what schools need of the protocol, everything else off. */
 export const configurationOf = (parts: Parts): Configuration => {
-  const { settings, keys, deps, flow, rulesOf, site } = parts
+  const { settings, keys, deps, flow, registry, site } = parts
+  const { rulesOf } = registry
   const secure = settings.issuer.startsWith('https:')
   const { tokens } = settings
   const isUsable = createIsUsable(deps, rulesOf)
   const configuration: Configuration = {
-    adapter: parts.adapter,
-    clients: clientsOf(settings.applications, settings.issuer),
+    adapter: ((model: string) =>
+      model === 'Client' ? registry.adapter : parts.adapter(model)) as Configuration['adapter'],
+    clients: clientsOf(settings.applications, {
+      issuer: settings.issuer,
+      consoleOrigin: consoleOrigin(settings),
+    }),
     clientDefaults: { id_token_signed_response_alg: 'ES256' },
     jwks: { keys: [...keys.signing.keys] } as Configuration['jwks'],
     enabledJWA: {
@@ -100,7 +103,7 @@ export const configurationOf = (parts: Parts): Configuration => {
     subjectTypes: ['public', 'pairwise'],
     clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'],
     pkce: { required: (_ctx, client) => rulesOf(client.clientId).pkceRequired },
-    pairwiseIdentifier: pairwiseIdentifier(keys.pairwise),
+    pairwiseIdentifier: pairwiseFor(keys.pairwise),
     cookies: {
       keys: [...keys.cookies],
       names: cookieNames(secure),
@@ -144,6 +147,7 @@ export const configurationOf = (parts: Parts): Configuration => {
       introspection: {
         enabled: true,
         allowedPolicy: async (_ctx, client, token) => {
+          await registry.refresh() // Of whichever application the token is.
           const sub = (token as { accountId?: string }).accountId
           const account = sub === undefined ? null : await deps.store.accounts.bySub(sub)
           return (

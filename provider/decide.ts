@@ -1,3 +1,4 @@
+import { policyFor } from '../policies/policy.ts'
 import { accountState } from '../accounts/account.ts'
 import { deviceHere } from '../accounts/devices.ts'
 import { keyUseOf } from '../accounts/key_use.ts'
@@ -5,7 +6,8 @@ import { passwordDue } from '../accounts/password_due.ts'
 import type { Deps } from '../accounts/ports.ts'
 import type { Decision, Request } from '../interactions/site.ts'
 import { nextStep, type Situation, type Wanted } from '../policies/next_step.ts'
-import type { ApplicationRules } from './clients.ts'
+import { consentDueFor } from './consent_due.ts'
+import type { Registry } from './registry.ts'
 
 /** `max_age` and `prompt=login` as the earliest time (ms) at which a proof counts. */
 const notBeforeOf = ({ params, loginAtMs }: Request, nowMs: number): number => {
@@ -49,13 +51,14 @@ const NO_DEVICE = { recognised: false, mayAdd: false }
 
 /** Gathers the facts of a request and asks the deciding function. */
 export const createDecide =
-  (deps: Deps, rulesOf: (clientId: string) => ApplicationRules) =>
+  (deps: Deps, registry: Pick<Registry, 'refresh' | 'rulesOf'>) =>
   async (request: Request): Promise<Decision> => {
     const { account, proofs, open, origin } = request
     const nowMs = deps.clock()
-    const rules = rulesOf(request.clientId)
+    await registry.refresh()
+    const rules = registry.rulesOf(request.clientId)
     const policies = await deps.store.policies.current()
-    const policy = policies[account?.userType ?? 'student'] // Without an account, any policy: log in.
+    const policy = account === null ? policies.student : policyFor(policies, account)
     const situation: Situation = {
       policy,
       account:
@@ -73,6 +76,7 @@ export const createDecide =
         ...wantedAcr(request.params),
         leastAcr: rules.leastAcr,
         notBefore: notBeforeOf(request, nowMs),
+        consentDue: await consentDueFor(deps, request, rules),
         forThisUserType: account === null || rules.userTypes.has(account.userType),
       },
       nowMs,

@@ -19,6 +19,7 @@ const STATUS: Record<AppErrorCode, number> = {
   busy: 503,
   unavailable: 500,
   access_denied: 403,
+  not_allowed: 403,
 }
 
 /** Errors that a click on "go on" cannot help. */
@@ -41,6 +42,7 @@ const actionOf = async (
   ctx: Context,
   site: Site,
   code: AppErrorCode,
+  home: string,
 ): Promise<string | undefined> => {
   if (WITHOUT_WAY_ON.has(code)) {
     return undefined
@@ -50,11 +52,19 @@ const actionOf = async (
   }
   const [, path, uid] = INTERACTION.exec(ctx.path) ?? []
   if (!GOING_ON.has(code)) {
-    return '/'
+    return home
   }
   const alive = uid !== undefined && (await site.provider.Interaction.find(uid))
-  return (alive ? path : ACCOUNT_PAGE.exec(ctx.path)?.[0]) ?? '/'
+  return (alive ? path : ACCOUNT_PAGE.exec(ctx.path)?.[0]) ?? home
 }
+
+/** Where people go on from an error, and the host that has the help: nothing for this one. */
+interface Place {
+  readonly home: string
+  readonly gateway: string
+}
+
+const OWN_PLACE: Place = { home: '/', gateway: '' }
 
 interface Shown {
   readonly code: AppErrorCode
@@ -72,9 +82,14 @@ const setHead = (ctx: Context, { code, status, retryAfterSeconds }: Shown): void
   }
 }
 
-const showError = async (ctx: Context, site: Site, shown: Shown): Promise<void> => {
+const showError = async (
+  ctx: Context,
+  site: Site,
+  shown: Shown,
+  { home, gateway }: Place,
+): Promise<void> => {
   const { code, retryAfterSeconds, reference, technical } = shown
-  const actionHref = await actionOf(ctx, site, code)
+  const actionHref = await actionOf(ctx, site, code, home)
   setHead(ctx, shown)
   const pageOfItsOwn = ctx.method === 'GET' && code !== 'not_found'
   sendPage(
@@ -87,10 +102,10 @@ const showError = async (ctx: Context, site: Site, shown: Shown): Promise<void> 
       retryAfterSeconds,
       reference,
       technical,
-      helpHref: HELP_PATH,
-      cookieHelpHref: COOKIE_HELP_PATH,
+      helpHref: `${gateway}${HELP_PATH}`,
+      cookieHelpHref: `${gateway}${COOKIE_HELP_PATH}`,
     },
-    { path: pageOfItsOwn ? ctx.url : (actionHref ?? '/') },
+    { path: pageOfItsOwn ? ctx.url : (actionHref ?? home) },
   )
 }
 
@@ -132,7 +147,12 @@ export const renderOpError = async (
   const shown = shownOf(error, String(ctx.state['reference']))
   // A form sent twice: the first one has done everything.
   const done = error instanceof errors.SessionNotFound && site.isOpen(ctx.oidc.session ?? {})
-  await showError(ctx as unknown as Context, site, done ? { code: 'already_done' } : shown)
+  await showError(
+    ctx as unknown as Context,
+    site,
+    done ? { code: 'already_done' } : shown,
+    OWN_PLACE,
+  )
 }
 
 /** The connection broke, or ended in the middle of the request. */
@@ -161,12 +181,20 @@ const tellProgram = (ctx: Context, shown: Shown, error: unknown): void => {
   }
 }
 
-const answer = (ctx: Context, site: Site, shown: Shown, error: unknown): Promise<void> | void =>
-  isForProgram(ctx) ? tellProgram(ctx, shown, error) : showError(ctx, site, shown)
+const answer = (
+  ctx: Context,
+  site: Site,
+  shown: Shown,
+  error: unknown,
+  place: Place,
+): Promise<void> | void =>
+  isForProgram(ctx) ? tellProgram(ctx, shown, error) : showError(ctx, site, shown, place)
 
-/** Turns whatever our routes throw into a page. The log is precise, the page is not. */
+/**
+ * Turns whatever our routes throw into a page. The log is precise, the page is not.
+ */
 export const errorPages =
-  (site: Site, log: Logger) =>
+  (site: Site, log: Logger, place = OWN_PLACE) =>
   async (ctx: Context, next: () => Promise<unknown>): Promise<void> => {
     try {
       await next()
@@ -177,7 +205,7 @@ export const errorPages =
       const level = shown.code === 'unavailable' && !gone ? 'error' : 'debug'
       log[level]({ err: error, path: ctx.path, reference: ctx.state['reference'] }, shown.code)
       if (!gone) {
-        await answer(ctx, site, shown, error)
+        await answer(ctx, site, shown, error, place)
       }
     }
   }

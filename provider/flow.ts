@@ -6,11 +6,12 @@ import { whence } from '../accounts/notices.ts'
 import type { Deps, Origin } from '../accounts/ports.ts'
 import { originOf } from '../interactions/origin.ts'
 import type { Decision, Request, SignInPlace } from '../interactions/site.ts'
+import { type ConsentResult, consentedBy } from '../interactions/step.ts'
 import { inNetworks } from '../policies/network.ts'
 import { HALF_OPEN_MS, proofsNotBefore, type Situation } from '../policies/next_step.ts'
 import { acrOf, amrOf } from '../policies/proofs.ts'
 import type { OpAccount } from './claims.ts'
-import { PORTAL_CLIENT_ID } from './clients.ts'
+import { isOwnClient } from './clients.ts'
 import { wantedAcr } from './decide.ts'
 import {
   type Factors,
@@ -36,11 +37,13 @@ const requestOf = (ctx: KoaContextWithOIDC, nowMs: number): Request => {
   const { session, client, params, result } = ctx.oidc
   const login = result?.login as { atMs?: number } | undefined
   const clientId = client?.clientId ?? ''
+  const account = recordOf(ctx)
   return {
     params: params ?? {},
     clientId,
     loginAtMs: login?.atMs,
-    account: recordOf(ctx),
+    consentedAtMs: consentedBy(account, result?.['consent'] as ConsentResult | undefined),
+    account,
     ...provedIn(session, nowMs),
     origin: originOf(ctx, clientId),
   }
@@ -119,7 +122,7 @@ const grantAll = async (
   if (known !== undefined && scopes.length === 0 && claims.length === 0) {
     return known
   }
-  if (known === undefined && client.clientId !== PORTAL_CLIENT_ID) {
+  if (known === undefined && !isOwnClient(client.clientId)) {
     await openApplication(deps, account.accountId, originOf(ctx, client.clientId), jti)
   }
   grant.addOIDCScope(scopes.join(' '))

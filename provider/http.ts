@@ -41,7 +41,7 @@ const SECURITY_HEADERS = {
   'cache-control': 'no-store',
 }
 
-const securityHeaders =
+export const securityHeaders =
   (secure: boolean): Middleware =>
   (ctx, next) => {
     ctx.set(SECURITY_HEADERS)
@@ -107,7 +107,7 @@ const health =
   }
 
 /** Server errors are matched to the log by this, the only thing a page shows of them. */
-const reference: Middleware = (ctx, next) => {
+export const reference: Middleware = (ctx, next) => {
   ctx.state['reference'] = randomUUID().slice(0, 8)
   return next()
 }
@@ -121,24 +121,28 @@ interface Parts {
   readonly isStopping: () => boolean
 }
 
-/** The order of everything in front of the OP. */
-export const useMiddleware = (parts: Parts): void => {
-  const { settings, provider, site, log } = parts
-  const origin: Middleware = (ctx, next) => {
+/** From where each request comes, for whatever counts or keeps it. */
+export const originOfRequest =
+  (settings: Settings, { secureCookies }: Pick<Site, 'secureCookies'>): Middleware =>
+  (ctx, next) => {
     const address = clientAddress(
       ctx.req.socket.remoteAddress ?? '',
       ctx.get('x-forwarded-for'),
       settings.trusted_proxies,
     )
-    setOrigin(ctx as unknown as Context, address, site.secureCookies)
+    setOrigin(ctx as unknown as Context, address, secureCookies)
     return next()
   }
+
+/** The order of everything in front of the OP. */
+export const useMiddleware = (parts: Parts): void => {
+  const { settings, provider, site, log } = parts
   logStrayErrors(provider, log)
   const order: Middleware[] = [
     reference,
     health(parts.ping, parts.isStopping),
     securityHeaders(site.secureCookies),
-    origin,
+    originOfRequest(settings, site),
     guardSessionCookie(provider) as unknown as Middleware,
     errorPages(site, log) as unknown as Middleware,
     requestLimits(site) as unknown as Middleware,

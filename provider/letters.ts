@@ -31,7 +31,9 @@ export interface LetterOptions {
 
 const MINUTE_MS = 60_000
 
-type CodeLetter = Exclude<Letter, { template: 'notice' }>
+type CodeLetter = Extract<Letter, { minutes: number }>
+
+const isCode = (letter: Letter): letter is CodeLetter => 'minutes' in letter
 
 /** A code for a new password goes to the address that its owner has proved, or nowhere. */
 const addressFor = ({ template, to }: Letter, account: Account): string | null =>
@@ -70,13 +72,16 @@ export const createLetters = ({ deps, renderer, issuer, defaultLocale }: LetterO
       const model = { personName, code, params, ...times, ...linksOf(letter) }
       return renderer.render('notice', model, ownLocale)
     }
+    if (letter.template === 'generated_pin') {
+      return renderer.render('generated_pin', { personName, code: letter.code }, ownLocale)
+    }
     const { template, code, minutes, locale } = letter
     const until = instant(endOf(letter, createdAt))
     return renderer.render(template, { personName, code, minutes, until }, locale ?? ownLocale)
   }
 
   return async (letter: Letter, queued: Queued): Promise<Written> => {
-    if (letter.template !== 'notice' && deps.clock() >= endOf(letter, queued.createdAt)) {
+    if (isCode(letter) && deps.clock() >= endOf(letter, queued.createdAt)) {
       return { ok: false, why: 'too_late' } // The code serves no more: it would only confuse.
     }
     const account = await deps.store.accounts.bySub(letter.sub)

@@ -6,16 +6,22 @@ import type { Deps } from '../accounts/ports.ts'
 import type { EndEverythingOf } from '../accounts/replace_passwords.ts'
 import type { OpStore } from '../adapters/oidc_sqlite.ts'
 import type { Sessions } from '../interactions/site.ts'
-import type { Application } from './application_settings.ts'
+import type { Registry } from './registry.ts'
 
 type SessionStore = Pick<
   OpStore,
-  'listSessions' | 'endSession' | 'endSessions' | 'holders' | 'destroyGrants' | 'destroyGrantsOf'
+  | 'listSessions'
+  | 'endSession'
+  | 'endSessions'
+  | 'holders'
+  | 'destroyGrants'
+  | 'destroyGrantsFor'
+  | 'destroyGrantsOf'
 >
 
 /** The ends of sessions that are no sign-out in their own browser. */
 export interface SessionEnds
-  extends Pick<Sessions, 'endSession' | 'endOtherSessions' | 'endEverything'> {
+  extends Pick<Sessions, 'endSession' | 'endOtherSessions' | 'endEverything' | 'endGrants'> {
   /** Of many people, most of whom have nothing to end. */
   readonly endEverythingOf: EndEverythingOf
 }
@@ -62,11 +68,8 @@ const createTurns = () => {
 export const createSessionEnds = (
   deps: Deps,
   op: SessionStore,
-  applications: readonly Pick<Application, 'client_id' | 'backchannel_logout_uri'>[],
+  registry: Pick<Registry, 'listening'>,
 ): SessionEnds => {
-  const listening = new Set(
-    applications.flatMap((one) => (one.backchannel_logout_uri ? [one.client_id] : [])),
-  )
   const inTurn = createTurns()
 
   /** Their applications are told, but for those that were; and can do no more with their grants. */
@@ -76,6 +79,7 @@ export const createSessionEnds = (
     told: readonly LogoutCall[],
   ): Promise<LogoutCall[]> => {
     const sids = new Set(told.map(({ sid }) => sid))
+    const listening = await registry.listening()
     const calls = callsOf(sub, sessions, listening).filter(({ sid }) => !sids.has(sid))
     if (calls.length > 0) {
       await deps.store.transact(async (tables) => {
@@ -108,6 +112,7 @@ export const createSessionEnds = (
 
   return {
     endEverything,
+    endGrants: (sub, clientId) => op.destroyGrantsFor(sub, clientId),
     endEverythingOf: async (subs) => {
       for (const sub of await op.holders(subs)) {
         await endEverything(sub)

@@ -1,5 +1,5 @@
 import { createTransport } from 'nodemailer'
-import { isLoopbackHost } from './web_address.ts'
+import { isLoopbackHost } from '../accounts/web_address.ts'
 
 export interface Mail {
   readonly to: { readonly name: string; readonly address: string }

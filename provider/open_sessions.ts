@@ -2,7 +2,7 @@ import type { AdapterPayload } from 'oidc-provider'
 import type { Deps } from '../accounts/ports.ts'
 import type { OpSessions } from '../adapters/oidc_sessions.ts'
 import type { OpenSession } from '../interactions/site.ts'
-import { PORTAL_CLIENT_ID } from './clients.ts'
+import { isOwnClient } from './clients.ts'
 import { factorsOf, provedIn } from './session_factors.ts'
 
 /** Half-open sessions are not listed, nor those that the account has voided since. */
@@ -14,7 +14,7 @@ const described = (session: AdapterPayload): OpenSession => {
   return {
     uid: session.uid ?? '',
     signedInAt: completedFor,
-    clientIds: Object.keys(session.authorizations ?? {}).filter((id) => id !== PORTAL_CLIENT_ID),
+    clientIds: Object.keys(session.authorizations ?? {}).filter((id) => !isOwnClient(id)),
     from,
   }
 }

@@ -2,7 +2,6 @@ import type { RequestListener } from 'node:http'
 import inject from 'light-my-request'
 import * as oidc from 'openid-client'
 import type { OwnClient } from '../interactions/site.ts'
-import { PORTAL_CLIENT_ID } from './clients.ts'
 
 /** A sign-in that began longer ago than this is over, whatever it was for. */
 const BEGAN_MAX_MS = 30 * 60_000
@@ -18,6 +17,11 @@ interface Begun {
 
 interface Parts {
   readonly issuer: string
+  readonly clientId: string
+  /** Scheme and host of its own pages, which may be others than the gateway's. */
+  readonly origin: string
+  /** The session that an access token was issued in. */
+  readonly sessionOf: (accessToken: string) => Promise<string | undefined>
   /** The gateway's own request handler: its token endpoint is asked without a network. */
   readonly serve: RequestListener
   readonly seal: { seal(text: string): string; open(sealed: string): string }
@@ -25,7 +29,7 @@ interface Parts {
 }
 
 /** Requests of our own client reach the gateway's handler in this process. */
-const inProcess =
+export const inProcess =
   (serve: RequestListener): oidc.CustomFetch =>
   async (url, { method, headers, body }) => {
     const { pathname, search } = new URL(url)
@@ -46,7 +50,15 @@ const inProcess =
  * state and nonce, no secret. Its verifier and nonce travel sealed in `state`, so that nothing is
  * kept for a sign-in that is never finished.
  */
-export const createOwnClient = ({ issuer, serve, seal, clock }: Parts): OwnClient => {
+export const createOwnClient = ({
+  issuer,
+  clientId,
+  origin,
+  sessionOf,
+  serve,
+  seal,
+  clock,
+}: Parts): OwnClient => {
   const config = new oidc.Configuration(
     {
       issuer,
@@ -54,7 +66,7 @@ export const createOwnClient = ({ issuer, serve, seal, clock }: Parts): OwnClien
       token_endpoint: `${issuer}/token`,
       authorization_response_iss_parameter_supported: true,
     },
-    PORTAL_CLIENT_ID,
+    clientId,
     { id_token_signed_response_alg: 'ES256' },
     oidc.None(),
   )
@@ -76,17 +88,17 @@ export const createOwnClient = ({ issuer, serve, seal, clock }: Parts): OwnClien
       const begun: Begun = { path, verifier, nonce, carry, atMs: clock() }
       const url = oidc.buildAuthorizationUrl(config, {
         scope: 'openid',
-        redirect_uri: `${issuer}${path}`,
+        redirect_uri: `${origin}${path}`,
         code_challenge: await oidc.calculatePKCECodeChallenge(verifier),
         code_challenge_method: 'S256',
         nonce,
         state: seal.seal(JSON.stringify(begun)),
         ...parameters,
       })
-      return `${url.pathname}${url.search}`
+      return origin === issuer ? `${url.pathname}${url.search}` : url.href
     },
     finish: async (pathAndQuery) => {
-      const url = new URL(`${issuer}${pathAndQuery}`)
+      const url = new URL(`${origin}${pathAndQuery}`)
       const state = url.searchParams.get('state')
       const begun = opened(state)
       if (begun === null || begun.path !== url.pathname) {
@@ -99,7 +111,8 @@ export const createOwnClient = ({ issuer, serve, seal, clock }: Parts): OwnClien
           expectedState: state ?? oidc.skipStateCheck,
         })
         const sub = tokens.claims()?.sub
-        return sub === undefined ? null : { sub, carry: begun.carry }
+        const sessionUid = await sessionOf(tokens.access_token)
+        return sub === undefined ? null : { sub, carry: begun.carry, sessionUid }
       } catch (error) {
         const isRefused =
           error instanceof oidc.ResponseBodyError ||

@@ -53,11 +53,15 @@ const LISTEN_FAULTS: Readonly<Record<string, string>> = {
 }
 
 /** Where it listens now. Throws `AppError('unavailable')` with the reason in words. */
-export const listen = (server: Server, { host, port }: Settings['listen']): Promise<AddressInfo> =>
+export const listen = (
+  server: Server,
+  { host, port }: Settings['listen'],
+  setting = 'listen',
+): Promise<AddressInfo> =>
   new Promise((resolve, reject) => {
     const refuse = (cause: NodeJS.ErrnoException): void => {
       const why = LISTEN_FAULTS[cause.code ?? ''] ?? `cannot be listened at: ${cause.message}`
-      reject(new AppError('unavailable', `${host}:${port} ${why} (setting: listen)`, { cause }))
+      reject(new AppError('unavailable', `${host}:${port} ${why} (setting: ${setting})`, { cause }))
     }
     server.once('error', refuse)
     server.listen(port, host, () => {

@@ -1,10 +1,12 @@
 import { availableParallelism } from 'node:os'
-import { dirname, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { z } from 'zod'
+import { type Rule, setting, withRules } from '../accounts/field_words.ts'
+import { isHttpsAddress, isLoopbackHost, isWebAddress } from '../accounts/web_address.ts'
 import { parseCidr } from '../policies/network.ts'
 import { readClientSecrets } from './application_secrets.ts'
 import { type Application, applicationsSchema } from './application_settings.ts'
-import { describeSchema, type Rule, setting, withRules } from './setting_words.ts'
+import { describeSchema } from './setting_words.ts'
 import { type Problem, readSettingsFile } from './settings_file.ts'
 import { faultsOf, inReadingOrder, placed } from './settings_problems.ts'
 import {
@@ -14,13 +16,7 @@ import {
   overlay,
   readVariables,
 } from './settings_variables.ts'
-import {
-  isHttpsAddress,
-  isLoopbackHost,
-  isSmtpAddress,
-  issuerFault,
-  isWebAddress,
-} from './web_address.ts'
+import { isSmtpAddress, issuerFault } from './web_address.ts'
 
 /** OWASP password storage: argon2id with 19 MiB and two passes, or 46 MiB and one. */
 const HASH_MEMORY_KIB_MIN = 19_456
@@ -262,6 +258,18 @@ const fields = z.strictObject({
   mail_from: setting('Sender of the mails.', z.email().optional(), {
     allowed: 'a mail address; needed with smtp_url',
   }),
+  policy_file: setting(
+    'A file of policies, as `policy export` prints it, that is their master: it is put in force at ' +
+      'each start, a type that it leaves out has the defaults, and neither the console nor the ' +
+      'command line changes them. What is wrong in it keeps the gateway from starting. A relative ' +
+      'path starts where that of `data` does.',
+    z.string().min(1).optional(),
+    { allowed: 'the path of a YAML file' },
+  ),
+  leavers_kept_days: setting(
+    'How long people who left are kept, disabled, before they are erased for good.',
+    z.int().min(30).max(3650).default(365),
+  ),
   log_level: setting(
     'How much is logged.',
     z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
@@ -276,6 +284,37 @@ const fields = z.strictObject({
   ),
   hashing: hashing.prefault({}).describe('What checking one password or PIN costs.'),
   tokens: tokens.prefault({}).describe('How long codes and tokens live.'),
+  admin: z
+    .strictObject({
+      url: setting(
+        'Public address of the console, where it has a host name of its own. Without it the ' +
+          'console is at /admin below the issuer.',
+        checkedText(issuerFault, 'an https address such as https://admin.school.example').optional(),
+      ),
+      listen: setting(
+        'Where the console listens, and nothing else; goes with `url`. Without it the console ' +
+          'is served where the gateway listens.',
+        endpoint.optional(),
+        { allowed: 'host:port, such as 127.0.0.1:3001', one_value: true },
+      ),
+    })
+    .prefault({})
+    .describe('The administration console.'),
+  audit: z
+    .strictObject({
+      checkpoints: setting(
+        'File that signed checkpoints of the audit are added to, at most one a minute. Copy it to ' +
+          'another machine: what was cut off the end of the audit shows by nothing else. A ' +
+          'relative path starts where that of `data` does.',
+        z.string().min(1).optional(),
+        {
+          allowed: 'the path of a file',
+          shown_default: '`audit_checkpoints.jsonl` in the data folder',
+        },
+      ),
+    })
+    .prefault({})
+    .describe('The proof of the audit.'),
   applications: applicationsSchema.default([]).describe('The applications that people sign in to.'),
 })
 
@@ -299,6 +338,29 @@ const RULES: readonly Rule<Fields>[] = [
     message: 'goes together with smtp_url',
   },
   {
+    needs: ['admin'],
+    broken: ({ admin }) => admin.listen !== undefined && admin.url === undefined,
+    path: ['admin', 'listen'],
+    message: 'goes together with admin.url',
+  },
+  {
+    needs: ['issuer', 'admin'],
+    broken: ({ issuer, admin }) =>
+      admin.url !== undefined && new URL(admin.url).host === new URL(issuer).host,
+    path: ['admin', 'url'],
+    message: 'must have another host than the issuer; without it the console is at /admin there',
+  },
+  {
+    needs: ['admin'],
+    broken: ({ admin }) =>
+      admin.url !== undefined &&
+      isHttp(admin.url) &&
+      admin.listen !== undefined &&
+      !isLoopbackHost(admin.listen.host),
+    path: ['admin', 'listen'],
+    message: 'must be 127.0.0.1, [::1] or localhost while admin.url is plain http',
+  },
+  {
     needs: ['issuer', 'hashing'],
     broken: ({ issuer, hashing: { insecure_for_tests } }) =>
       insecure_for_tests && !isLoopbackIssuer(issuer),
@@ -320,6 +382,16 @@ export type Settings = Omit<Fields, 'applications'> & {
 export type LoadedSettings =
   | { readonly ok: true; readonly settings: Settings }
   | { readonly ok: false; readonly problems: readonly Problem[] }
+
+/** Scheme and host of the console, without a trailing slash. */
+export const consoleOrigin = ({ issuer, admin }: Pick<Settings, 'issuer' | 'admin'>): string =>
+  admin.url ?? issuer
+
+const CHECKPOINTS_FILE = 'audit_checkpoints.jsonl'
+
+/** Where checkpoints of the audit go. */
+export const checkpointsPath = ({ data, audit }: Pick<Settings, 'data' | 'audit'>): string =>
+  audit.checkpoints ?? join(data, CHECKPOINTS_FILE)
 
 /** The variables of this process. The only place that reads them. */
 export const processEnvironment = (): Environment => ({ ...process.env })
@@ -366,13 +438,34 @@ export function loadSettings({
 
 /** Paths written in the file are relative to the file. */
 function anchored(file: Record<string, unknown>, folder: string): Record<string, unknown> {
-  const { data } = file
-  return typeof data === 'string' && data !== '' ? { ...file, data: resolve(folder, data) } : file
+  const isPath = (value: unknown): value is string => typeof value === 'string' && value !== ''
+  const { data, audit, policy_file: policies } = file
+  const checkpoints = isRecord(audit) ? audit['checkpoints'] : undefined
+  return {
+    ...file,
+    ...(isPath(data) ? { data: resolve(folder, data) } : {}),
+    ...(isPath(policies) ? { policy_file: resolve(folder, policies) } : {}),
+    ...(isRecord(audit) && isPath(checkpoints)
+      ? { audit: { ...audit, checkpoints: resolve(folder, checkpoints) } }
+      : {}),
+  }
 }
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 function finish(fields: Fields, cwd: string, keys: GivenKeys): Settings {
   const applications = fields.applications.map(
     ({ client_secret_file: _file, client_secret_env: _variable, ...application }) => application,
   )
-  return { ...fields, data: resolve(cwd, fields.data), applications, keys }
+  const { checkpoints } = fields.audit
+  const policies = fields.policy_file
+  return {
+    ...fields,
+    data: resolve(cwd, fields.data),
+    ...(policies === undefined ? {} : { policy_file: resolve(cwd, policies) }),
+    audit: checkpoints === undefined ? {} : { checkpoints: resolve(cwd, checkpoints) },
+    applications,
+    keys,
+  }
 }

@@ -1,7 +1,7 @@
 import type { z } from 'zod'
+import type { Described } from '../accounts/field_words.ts'
 import {
   allowedWords,
-  type Described,
   describedAt,
   didYouMean,
   type SettingPath,

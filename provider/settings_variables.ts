@@ -1,4 +1,5 @@
-import { type Described, describedAt, didYouMean, type SettingPath } from './setting_words.ts'
+import type { Described } from '../accounts/field_words.ts'
+import { describedAt, didYouMean, type SettingPath } from './setting_words.ts'
 import type { Problem } from './settings_file.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>

@@ -23,6 +23,11 @@ const LAYERS: Record<string, Layer> = {
     packages: /^(kysely|node:.+)$/,
     types: { folders: [], packages: /^oidc-provider$/ },
   },
+  imports: {
+    // Files of people, read for the command line and for the console alike.
+    folders: ['accounts', 'policies'],
+    packages: /^(csv-parse|node:.+)$/,
+  },
   cards: {
     folders: ['policies'],
     packages: /^(pdfkit|csv-stringify\/sync|uqr|node:(fs|fs\/promises|module|path))$/,
@@ -33,11 +38,19 @@ const LAYERS: Record<string, Layer> = {
     folders: ['accounts', 'policies', 'views'],
     packages: /^(koa|@koa\/router|oidc-provider|zod|node:.+)$/,
   },
+  admin: {
+    // The forms, language and addresses of the other pages: one way to do each thing.
+    folders: ['accounts', 'policies', 'views', 'interactions', 'cards', 'imports'],
+    packages: /^(koa|@koa\/router|@fastify\/busboy|zod|csv-stringify(\/sync)?|node:.+)$/,
+  },
   provider: {
-    folders: ['policies', 'accounts', 'adapters', 'views', 'interactions'],
+    folders: ['policies', 'accounts', 'adapters', 'views', 'interactions', 'admin', 'cards', 'imports'],
     packages: ANY,
   },
-  cli: { folders: ['policies', 'accounts', 'adapters', 'cards', 'provider'], packages: ANY },
+  cli: {
+    folders: ['policies', 'accounts', 'adapters', 'cards', 'imports', 'provider'],
+    packages: ANY,
+  },
   demo: { folders: ['provider', 'accounts'], packages: ANY },
   tools: { folders: ['demo', 'provider', 'test'], packages: ANY },
   bench: {
@@ -56,6 +69,9 @@ const EXCEPTIONS: Record<string, RegExp> = {
   'accounts/enrol_app.ts': /^otpauth$/, // The address that authenticator apps read.
   'interactions/enrol_app.ts': /^uqr$/, // That address as a QR code, for one page.
   'accounts/pskc_xml.ts': /^@xmldom\/xmldom$/, // The one reader of XML: files of keys; no I/O.
+  // The schema of registrations and its words, which settings and console share; no I/O.
+  'accounts/registration.ts': /^zod$/,
+  'accounts/field_words.ts': /^zod$/,
   'accounts/ics.ts': /^ical\.js$/, // The one reader of calendars; no I/O.
   'accounts/oath_csv.ts': /^csv-parse\/sync$/, // Files of keys as lines; no I/O.
   'adapters/oidc_sqlite.ts': /^oidc-provider$/, // Throws the OP's own errors, reads its context.

@@ -4,8 +4,9 @@
  */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { CLAIMS_OF_SCOPE } from '../provider/application_settings.ts'
-import { allowedWords, type Described, describeSchema } from '../provider/setting_words.ts'
+import type { Described } from '../accounts/field_words.ts'
+import { CLAIMS_OF_SCOPE } from '../accounts/registration.ts'
+import { allowedWords, describeSchema } from '../provider/setting_words.ts'
 import { settingsSchema } from '../provider/settings.ts'
 import { KEY_VARIABLES, variableOf } from '../provider/settings_variables.ts'
 

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Locale } from './pages.ts'
 
@@ -18,10 +18,21 @@ type Tree = { readonly [key: string]: Message | Tree }
 
 const PLACEHOLDER = /\{(\w+)\}/g
 
-/** The messages of one language by their full key (`login.title`), in file order. */
+/**
+ * The messages of one language by their full key (`login.title`), in file order. Those of the console
+ * are in files by area: `console/people.en.json` holds what is below `console.people.`.
+ */
 export function readMessages(locale: Locale): ReadonlyMap<string, Message> {
-  const file = join(import.meta.dirname, 'messages', `${locale}.json`)
-  return new Map(flatten(JSON.parse(readFileSync(file, 'utf8')) as Tree, ''))
+  const folder = join(import.meta.dirname, 'messages')
+  const read = (file: string): Tree => JSON.parse(readFileSync(join(folder, file), 'utf8')) as Tree
+  const ending = `.${locale}.json`
+  const areas = readdirSync(join(folder, 'console')).filter((file) => file.endsWith(ending))
+  return new Map([
+    ...flatten(read(`${locale}.json`), ''),
+    ...areas.flatMap((file) => [
+      ...flatten(read(join('console', file)), `console.${file.slice(0, -ending.length)}.`),
+    ]),
+  ])
 }
 
 /** The placeholders of a message, sorted, without duplicates. */

@@ -21,6 +21,8 @@ export interface Mails {
     /** *This wasn't me*, where it may be somebody else's doing. */
     readonly notMeHref?: string | undefined
   }
+  /** A PIN that the school has generated: no link goes with it. */
+  generated_pin: { readonly personName: string; readonly code: string }
   pin_reset_code: MailedCode
   address_code: MailedCode
   password_reset_code: MailedCode
@@ -50,6 +52,7 @@ export interface MailRenderer {
 /** The template of each, without its kind. Mailed codes differ in words only. */
 const TEMPLATES: Readonly<Record<MailName, string>> = {
   notice: 'notice',
+  generated_pin: 'generated_pin',
   pin_reset_code: 'code',
   address_code: 'code',
   password_reset_code: 'code',

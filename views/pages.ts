@@ -1,3 +1,5 @@
+import type { ConsoleFrame, ConsolePages } from './console/pages.ts'
+
 /**
  * What each page is given. The views decide how it looks and nothing else: every text comes from
  * `messages/`, every value from the model. Keys ending in `Key` name a message.
@@ -81,6 +83,8 @@ export interface Frame {
   readonly locale: Locale
   /** This page in each language, without scripts: a plain link each. May be empty. */
   readonly languages: readonly { locale: Locale; href: string; current: boolean }[]
+  /** Around the pages of the console alone. */
+  readonly console?: ConsoleFrame | undefined
 }
 
 /**
@@ -173,6 +177,7 @@ export const ACCOUNT_DONE_CODES = [
   'devices_forgotten',
   'session_ended',
   'sessions_ended',
+  'consent_taken_back',
   'password_changed',
   'address_changed',
   'address_removed',
@@ -196,6 +201,28 @@ export interface AccountFrame {
    * place of its forms, one that asks to confirm it or to drop it: posts `kept`, `yes` or `no`.
    */
   readonly kept?: KeptForm | undefined
+}
+
+/** What an application may learn of somebody, as people are asked for it; in this order. */
+export const LEARNT = [
+  'name',
+  'identifier',
+  'language',
+  'email',
+  'user_type',
+  'establishments',
+  'classes',
+  'children',
+  'while_away',
+] as const
+export type Learnt = (typeof LEARNT)[number]
+
+/** An application that the person allowed to learn things. */
+export interface ConsentRow {
+  readonly clientId: string
+  readonly name: string
+  readonly learns: readonly Learnt[]
+  readonly at: string
 }
 
 /** A button that does one thing. */
@@ -326,11 +353,13 @@ export const ERROR_PAGE_CODES = [
   'not_found',
   'busy', // 503, try again in a moment
   'unavailable', // 500
+  'not_allowed', // by the role of an administrator
   'access_denied',
 ] as const
 export type ErrorPageCode = (typeof ERROR_PAGE_CODES)[number]
 
-export interface Pages {
+/** The pages of people, and those of the console. */
+export interface Pages extends ConsolePages {
   /** `<main data-step="login">` */
   login: Form & {
     identifier: string
@@ -457,11 +486,16 @@ export interface Pages {
     forgetAll: Button
     cookieHelpHref: string
   }
-  /** `<main data-step="account_sessions">`: `end` posts `session`, one id; `endOthers` nothing more. */
+  /**
+   * `<main data-step="account_sessions">`: `end` posts `session`, one id; `endOthers` nothing more;
+   * `takeBack` posts `application`.
+   */
   account_sessions: AccountFrame & {
     sessions: readonly SessionRow[]
     end: Button
     endOthers: Button
+    consents: readonly ConsentRow[]
+    takeBack: Button
   }
   /** `<main data-step="account_history">`, newest first. */
   account_history: AccountFrame & {
@@ -612,6 +646,13 @@ export interface Pages {
     helpHref: string
   }
   /** `<main data-step="refused">`: the sign-in worked, the application is not for this type of user. */
+  /** `<main data-step="consent">`: posts `answer`, `allow` or `refuse`. */
+  consent: Form &
+    Person & {
+      applicationName: string
+      reason: 'first_time' | 'learns_more' | 'asked_again'
+      learns: readonly Learnt[]
+    }
   refused: Form & { applicationName: string; portalHref: string }
   /** `<main data-step="portal">` */
   portal: {

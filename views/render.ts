@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import nunjucks from 'nunjucks'
 import { type Assets, createAssets } from './assets.ts'
+import type { ConsoleError, ConsolePageName } from './console/pages.ts'
 import { createTranslator, LOCALES, type MessageParams, type Translate } from './i18n.ts'
 import { noticeText, untilText } from './notice_words.ts'
 import type { FormError, Frame, Locale, PageName, Pages, School } from './pages.ts'
@@ -27,13 +28,17 @@ export interface Renderer {
   readonly assets: Assets
 }
 
-/** The `data-step` of each page's `<main>`: programs and tests find a step by it. */
-const STEPS: Readonly<Record<PageName, string>> = {
+/**
+ * The `data-step` of each page's `<main>`: programs and tests find a step by it. Pages of the
+ * console, in a folder of their own, have their own name.
+ */
+const STEPS: Readonly<Record<Exclude<PageName, ConsolePageName>, string>> = {
   login: 'login',
   pin: 'pin',
   pin_blocked: 'pin',
   define_pin: 'define_pin',
   device: 'device',
+  consent: 'consent',
   otp: 'otp',
   first_use_code: 'first_use_code',
   first_use_password: 'first_use_password',
@@ -113,7 +118,7 @@ const CLASSES = ['lowercase', 'uppercase', 'digit', 'sign'] as const
 /** Reads templates, messages and static files once; afterwards nothing touches the disk. */
 export function createRenderer(options: RendererOptions): Renderer {
   const assets = createAssets(readAssets(options.theme?.accent), options.assetsPath ?? '/assets/')
-  const templates = compileTemplates(assets)
+  const templateOf = compileTemplates(assets)
   const words = new Map(
     LOCALES.map((locale) => [locale, createWords(locale, options.timeZone)] as const),
   )
@@ -125,14 +130,17 @@ export function createRenderer(options: RendererOptions): Renderer {
       return errorText(said.t, error)
     },
     render(page, model, frame) {
-      const template = templates.get(page)
       const said = words.get(frame.locale)
-      if (!template || !said) throw new Error(`no page ${page} in ${frame.locale}`)
-      return template.render({
+      if (!said) throw new Error(`no page ${page} in ${frame.locale}`)
+      return templateOf(page).render({
         ...said,
-        error_text: (error: FormError) => errorText(said.t, error, NAMED_ON_PAGE[page]),
+        error_text: (error: FormError | ConsoleError) =>
+          'key' in error
+            ? said.t(error.key, error.params)
+            : errorText(said.t, error, NAMED_ON_PAGE[page]),
         model,
-        step: STEPS[page],
+        frame: frame.console,
+        step: stepOf(page),
         locale: frame.locale,
         languages: frame.languages,
         school: options.school,
@@ -148,6 +156,7 @@ function readAssets(accent: string | undefined): Map<string, string> {
   const read = (...path: string[]) => readFileSync(join(import.meta.dirname, ...path), 'utf8')
   return new Map([
     ['gateway.css', read('gateway.css')],
+    ['console.css', read('console.css')],
     ['theme.css', themeCss(accent)],
     ['icon.svg', iconSvg(accent)],
     ...readdirSync(scripts)
@@ -156,7 +165,12 @@ function readAssets(accent: string | undefined): Map<string, string> {
   ])
 }
 
-function compileTemplates(assets: Assets): Map<PageName, nunjucks.Template> {
+const isConsolePage = (page: PageName): page is ConsolePageName => page.startsWith('console/')
+
+const stepOf = (page: PageName): string => (isConsolePage(page) ? page : STEPS[page])
+
+/** Pages of people are compiled now, those of the console when one is first asked for. */
+function compileTemplates(assets: Assets): (page: PageName) => nunjucks.Template {
   const environment = new nunjucks.Environment(
     new nunjucks.FileSystemLoader(join(import.meta.dirname, 'templates')),
     { autoescape: true, throwOnUndefined: true, trimBlocks: true, lstripBlocks: true },
@@ -165,8 +179,14 @@ function compileTemplates(assets: Assets): Map<PageName, nunjucks.Template> {
   // Shared ones first: nunjucks keeps what it has compiled, so that no page loads them later.
   for (const shared of ['parts.njk', 'layout.njk', 'account.njk'])
     environment.getTemplate(shared, true)
+  const compile = (page: PageName) => environment.getTemplate(`${page}.njk`, true)
   const pages = Object.keys(STEPS) as PageName[]
-  return new Map(pages.map((page) => [page, environment.getTemplate(`${page}.njk`, true)]))
+  const compiled = new Map(pages.map((page) => [page, compile(page)]))
+  return (page) => {
+    const template = compiled.get(page) ?? compile(page)
+    compiled.set(page, template)
+    return template
+  }
 }
 
 /** What templates say things with, in one language. */

@@ -113,14 +113,17 @@ describe('an administrator', () => {
 
   it('gives the PIN the length of the policy, and none where it offers none', async () => {
     const { policies } = office.core.deps.store
-    const apply = (id: string, teacher: object): Promise<void> =>
-      policies.save({
-        id,
-        atMs: office.now(),
-        by: 'test',
-        why: '',
-        policies: { ...DEFAULT_POLICIES, teacher: policySchema.parse(teacher) },
-      })
+    const apply = async (id: string, teacher: object): Promise<boolean> =>
+      policies.save(
+        {
+          id,
+          atMs: office.now(),
+          by: 'test',
+          why: '',
+          policies: { ...DEFAULT_POLICIES, teacher: policySchema.parse(teacher) },
+        },
+        (await policies.newest())?.id ?? null,
+      )
     await apply('six', { pin: { min_length: 6 } })
     const result = await resetPin(office.core.deps, endEverything, sub, BY)
     expect(result.ok ? result.pin : '').toMatch(/^\d{6}$/)

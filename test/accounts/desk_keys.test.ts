@@ -81,14 +81,17 @@ const acts = async () =>
 const told = async (whom = sub) =>
   (await deps.store.notices.list(whom, 50)).map(({ code, params }) => [code, params['key']])
 
-const policyOf = (teacher: object): Promise<void> =>
-  deps.store.policies.save({
-    id: JSON.stringify(teacher),
-    atMs: office.now(),
-    by: 'test',
-    why: '',
-    policies: { ...DEFAULT_POLICIES, teacher: policySchema.parse(teacher) },
-  })
+const policyOf = async (teacher: object): Promise<boolean> =>
+  deps.store.policies.save(
+    {
+      id: JSON.stringify(teacher),
+      atMs: office.now(),
+      by: 'test',
+      why: '',
+      policies: { ...DEFAULT_POLICIES, teacher: policySchema.parse(teacher) },
+    },
+    (await deps.store.policies.newest())?.id ?? null,
+  )
 
 describe('an administrator who gives a key to somebody', () => {
   it('sets the deadline of the policy, tells the person, and leaves a trace', async () => {

@@ -16,24 +16,27 @@ let deps: Deps
 const setPassword = (identifier: string, more: Partial<PasswordRecord> = {}) =>
   office.setPassword(identifier, null, more)
 
-const expires = (...types: ('student' | 'teacher')[]) =>
-  deps.store.policies.save({
-    id: crypto.randomUUID(),
-    atMs: office.now(),
-    by: 'test',
-    why: 'test',
-    policies: {
-      ...DEFAULT_POLICIES,
-      ...Object.fromEntries(
-        types.map((type) => [
-          type,
-          policySchema.parse({
-            passwords: { force_change_at_expiration: true, max_lifetime_days: 90 },
-          }),
-        ]),
-      ),
+const expires = async (...types: ('student' | 'teacher')[]) =>
+  deps.store.policies.save(
+    {
+      id: crypto.randomUUID(),
+      atMs: office.now(),
+      by: 'test',
+      why: 'test',
+      policies: {
+        ...DEFAULT_POLICIES,
+        ...Object.fromEntries(
+          types.map((type) => [
+            type,
+            policySchema.parse({
+              passwords: { force_change_at_expiration: true, max_lifetime_days: 90 },
+            }),
+          ]),
+        ),
+      },
     },
-  })
+    (await deps.store.policies.newest())?.id ?? null,
+  )
 
 beforeEach(async () => {
   office = await openOffice()

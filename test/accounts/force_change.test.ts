@@ -20,18 +20,21 @@ let deps: Deps
 const setPassword = (identifier: string, more: Partial<PasswordRecord> = {}) =>
   office.setPassword(identifier, null, more)
 
-const setPolicies = (student: unknown, teacher: unknown = {}) =>
-  deps.store.policies.save({
-    id: crypto.randomUUID(),
-    atMs: office.now(),
-    by: BY,
-    why: 'test',
-    policies: {
-      ...DEFAULT_POLICIES,
-      student: policySchema.parse(student),
-      teacher: policySchema.parse(teacher),
+const setPolicies = async (student: unknown, teacher: unknown = {}) =>
+  deps.store.policies.save(
+    {
+      id: crypto.randomUUID(),
+      atMs: office.now(),
+      by: BY,
+      why: 'test',
+      policies: {
+        ...DEFAULT_POLICIES,
+        student: policySchema.parse(student),
+        teacher: policySchema.parse(teacher),
+      },
     },
-  })
+    (await deps.store.policies.newest())?.id ?? null,
+  )
 
 beforeEach(async () => {
   office = await openOffice()

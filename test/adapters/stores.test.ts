@@ -218,8 +218,8 @@ describe('policies', () => {
   it('are the defaults until some are saved', async () => {
     const { store } = await temporaryStore()
     expect(await store.policies.current()).toEqual(DEFAULT_POLICIES)
-    await store.policies.save(version('2', { ...DEFAULT_POLICIES, teacher: strict }))
-    await store.policies.save(version('1', { ...DEFAULT_POLICIES, student: strict }))
+    await store.policies.save(version('2', { ...DEFAULT_POLICIES, teacher: strict }), null)
+    await store.policies.save(version('1', { ...DEFAULT_POLICIES, student: strict }), '2')
     const current = await store.policies.current()
     expect(current.student).toEqual(strict)
     expect(current.teacher).toEqual(DEFAULT_POLICIES.teacher)
@@ -228,7 +228,7 @@ describe('policies', () => {
 
   it('are the defaults for a user type that the version does not know', async () => {
     const { store } = await temporaryStore()
-    await store.policies.save(version('1', { teacher: strict } as PolicyVersion['policies']))
+    await store.policies.save(version('1', { teacher: strict } as PolicyVersion['policies']), null)
     expect(await store.policies.current()).toEqual({ ...DEFAULT_POLICIES, teacher: strict })
   })
 
@@ -237,10 +237,10 @@ describe('policies', () => {
     const { store } = await temporaryStore({ dataFolder: folder })
     const { store: other } = await temporaryStore({ dataFolder: folder })
     await store.policies.current()
-    await other.policies.save(version('1', { ...DEFAULT_POLICIES, staff: strict }))
+    await other.policies.save(version('1', { ...DEFAULT_POLICIES, staff: strict }), null)
     expect((await store.policies.current()).staff).toEqual(strict)
     const failed = store.transact(async (tables) => {
-      await tables.policies.save(version('2', DEFAULT_POLICIES))
+      await tables.policies.save(version('2', DEFAULT_POLICIES), '1')
       expect((await tables.policies.current()).staff).toEqual(DEFAULT_POLICIES.staff)
       throw new Error('no')
     })
@@ -248,10 +248,31 @@ describe('policies', () => {
     expect((await store.policies.current()).staff).toEqual(strict)
   })
 
+  it('are a history, newest first, and one made from an older version is not saved', async () => {
+    const { store } = await temporaryStore()
+    const { policies } = store
+    expect([await policies.newest(), await policies.list(null, 5)]).toEqual([null, []])
+    expect(await policies.save(version('b', DEFAULT_POLICIES), 'a')).toBe(false)
+    const set = { ...DEFAULT_POLICIES, staff: strict }
+    expect(await policies.save(version('b', set), null)).toBe(true)
+    expect(await policies.save(version('c', DEFAULT_POLICIES), null)).toBe(false)
+    expect(await policies.save(version('a', DEFAULT_POLICIES), 'b')).toBe(true)
+    expect(await policies.newest()).toEqual(version('a', DEFAULT_POLICIES))
+    expect(await policies.find('b')).toEqual(version('b', set))
+    expect(await policies.find('c')).toBeNull()
+    const ids = async (before: string | null, limit: number) =>
+      (await policies.list(before, limit)).map(({ id }) => id)
+    expect([await ids(null, 1), await ids(null, 5), await ids('a', 5)]).toEqual([
+      ['a'],
+      ['a', 'b'],
+      ['b'],
+    ])
+  })
+
   it('that cannot be read stop everything rather than fall back', async () => {
     const folder = temporaryFolder()
     const { store } = await temporaryStore({ dataFolder: folder })
-    await store.policies.save(version('1', DEFAULT_POLICIES))
+    await store.policies.save(version('1', DEFAULT_POLICIES), null)
     const raw = new DatabaseSync(join(folder, DATABASE_FILE))
     raw.exec(`UPDATE policy_versions SET policies = '{"staff":{"pin":{"tries":99}}}'`)
     raw.close()

@@ -12,7 +12,9 @@ import {
 } from '../../accounts/import_people.ts'
 import type { AuditEntry, HashLane } from '../../accounts/ports.ts'
 import { passwordOwner } from '../../accounts/sign_in.ts'
-import { openPeopleFile } from '../../cli/people_file.ts'
+import { chooseColumns } from '../../cli/people_columns.ts'
+import { rowsOf } from '../../imports/people_file.ts'
+import { openTable } from '../../imports/table_file.ts'
 import { loadSettings } from '../../provider/settings.ts'
 import { type Core, openCore } from '../../provider/wire.ts'
 
@@ -116,11 +118,15 @@ export const openOffice = async (): Promise<Office> => {
     file,
     vestibule: (...args) => run(args, environment, folder),
     async import(csv, options = {}) {
-      const opened = await openPeopleFile(file('people.csv', csv))
-      const people = opened.ok ? opened.file : reject(opened.problem.message)
+      const path = file('people.csv', csv)
+      const opened = await openTable(path)
+      const table = opened.ok ? opened.table : reject(opened.problem.message)
+      const nothing = { map: new Map(), fixed: {} }
+      const chosen = chooseColumns(table.header, nothing, new Map())
+      const { plan } = chosen.ok ? chosen : reject(chosen.message)
       const events: ImportEvent[] = []
       const ended: string[] = []
-      const report = await importPeople(core.deps, people.rows(), {
+      const report = await importPeople(core.deps, rowsOf(path, table, plan), {
         dryRun: false,
         leavers: null,
         by: 'cli:office',

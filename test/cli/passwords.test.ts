@@ -220,13 +220,16 @@ describe('vestibule passwords force-change', () => {
 
   it('asks those alone whose password is older than the rules', async () => {
     const student = policySchema.parse({ passwords: { rules_version: 2 } })
-    await office.core.deps.store.policies.save({
-      id: 'v2',
-      atMs: office.now(),
-      by: 'test',
-      why: 'test',
-      policies: { ...DEFAULT_POLICIES, student },
-    })
+    await office.core.deps.store.policies.save(
+      {
+        id: 'v2',
+        atMs: office.now(),
+        by: 'test',
+        why: 'test',
+        policies: { ...DEFAULT_POLICIES, student },
+      },
+      null,
+    )
     const { stdout } = await passwords(
       ...['force-change', '--user-type', 'student', '--older-than-rules', '--json'],
     )

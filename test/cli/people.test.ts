@@ -115,7 +115,9 @@ describe('vestibule people import', () => {
     const { code, stderr } = await office.vestibule('people', 'import', 'school.csv')
     expect(stderr).toContain(message)
     expect(code).toBe(1)
-    expect(await office.audit()).toEqual([])
+    // The console may have been asked what the columns are: that alone is written down.
+    const acts = (await office.audit()).filter(({ act }) => act !== 'command_run')
+    expect(acts).toEqual([])
   })
 
   it('prints nothing of a file that a terminal would obey or take for a line of ours', async () => {

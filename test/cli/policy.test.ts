@@ -48,7 +48,7 @@ describe('vestibule policy', () => {
     const rules = (more: string) =>
       `policies: { staff: { passwords: { force_change_at_expiration: true${more} } } }`
     const first = await apply(rules(', min_length: 15'), '--dry-run')
-    expect(first.stdout).toContain('staff: 1 passwords are older than that')
+    expect(first.stdout).toContain('staff: 1 password is older than that')
     expect(first.stderr).toContain('staff: passwords.rules_version: stays while')
     const raised = await apply(rules(', min_length: 15, rules_version: 2'))
     expect(raised.stderr).toBe('')

@@ -396,11 +396,11 @@ describe('a person ends', () => {
 
 describe('whoever is stopped in the middle', () => {
   /** The ends of sessions on a store where something happens in between. */
-  const endsWith = ({ school: { gateway, settings } }: Place, changes: Partial<OpStore>) =>
+  const endsWith = ({ school: { gateway } }: Place, changes: Partial<OpStore>) =>
     createSessionEnds(
       gateway.core.deps,
       { ...gateway.core.opened.op, ...changes },
-      settings.applications,
+      gateway.core.registry,
     )
 
   it('has queued the calls by then, and the next try ends the session', async () => {

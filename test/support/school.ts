@@ -233,17 +233,20 @@ export const startSchool = async (
     account,
     policies: async (changes) => {
       const { store } = gateway.core.deps
-      const current = await store.policies.current()
+      const newest = await store.policies.newest()
       const changed = Object.fromEntries(
         Object.entries(changes).map(([type, policy]) => [type, policySchema.parse(policy)]),
       )
-      await store.policies.save({
-        id: crypto.randomUUID(),
-        atMs: clock(),
-        by: 'test',
-        why: 'test',
-        policies: { ...DEFAULT_POLICIES, ...current, ...changed } as PolicySet,
-      })
+      await store.policies.save(
+        {
+          id: crypto.randomUUID(),
+          atMs: clock(),
+          by: 'test',
+          why: 'test',
+          policies: { ...DEFAULT_POLICIES, ...newest?.policies, ...changed } as PolicySet,
+        },
+        newest?.id ?? null,
+      )
     },
     later: (ms) => {
       vi.setSystemTime(Date.now() + ms)

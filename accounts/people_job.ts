@@ -1,0 +1,111 @@
+import { type Administrator, hasRight, type Right, scopeOf } from '../policies/admin_rights.ts'
+import type { Account } from './account.ts'
+import type { ActOptions, Acted, PeopleActName } from './people_act.ts'
+import type { Job } from './job_ports.ts'
+import type { PeopleFilter, PeopleSearch } from './people_search.ts'
+import type { Tables } from './ports.ts'
+import { whyForbidden } from './target.ts'
+
+/** Whom a job is for. */
+export type JobPeople =
+  /** Everybody of a filter; whom the administrator reaches is looked up when it runs. */
+  | { readonly all: true; readonly filter: Omit<PeopleFilter, 'scope'> }
+  | { readonly all: false; readonly subs: readonly string[] }
+
+/** What a job on people is asked to do. JSON. */
+export interface PeopleJobParams {
+  readonly people: JobPeople
+  /** How many there were on the page that asked. */
+  readonly confirmed: number
+  readonly options: ActOptions
+}
+
+/** How far it is. JSON. */
+export interface PeopleCursor {
+  /** The last `sub` that was done; null: none. */
+  readonly after: string | null
+}
+
+export const paramsOf = ({ params }: Pick<Job, 'params'>): PeopleJobParams =>
+  params as unknown as PeopleJobParams
+
+export const cursorOf = ({ cursor }: Pick<Job, 'cursor'>): PeopleCursor =>
+  (cursor as unknown as PeopleCursor | null) ?? { after: null }
+
+/** More people than were confirmed: not many may have come in between. */
+const MORE_PART = 0.01
+
+export const isTooMany = (people: number, confirmed: number): boolean =>
+  people > confirmed + Math.ceil(confirmed * MORE_PART)
+
+/** Reads beside the writers. */
+export type JobReads = Pick<PeopleSearch, 'subs' | 'count'>
+
+const filterOf = (
+  people: Extract<JobPeople, { all: true }>,
+  who: Administrator,
+): PeopleFilter => ({ ...people.filter, scope: scopeOf(who) })
+
+/** The next people of a job, by `sub`. */
+export const nextSubs = async (
+  reads: JobReads,
+  people: JobPeople,
+  who: Administrator,
+  after: string | null,
+  limit: number,
+): Promise<readonly string[]> =>
+  people.all
+    ? reads.subs(filterOf(people, who), after, limit)
+    : people.subs
+        .filter((sub) => after === null || sub > after)
+        .sort()
+        .slice(0, limit)
+
+export const countPeople = async (
+  reads: JobReads,
+  people: JobPeople,
+  who: Administrator,
+): Promise<number> => (people.all ? reads.count(filterOf(people, who)) : people.subs.length)
+
+export const rightFor = (act: PeopleActName): Right =>
+  act === 'erase' ? 'erase_people' : 'act_on_people'
+
+/** Who asked for a job, as they are now; null: they may no more. */
+export const askerOf = async (
+  { roles, accounts }: Pick<Tables, 'roles' | 'accounts'>,
+  by: string,
+  act: PeopleActName,
+): Promise<Administrator | null> => {
+  const [who, account] = [await roles.find(by), await accounts.bySub(by)]
+  return who === null || account?.disabledAt !== null || !hasRight(who.role, rightFor(act))
+    ? null
+    : who
+}
+
+/** People of a chunk as they are in its transaction: those to act on, and why not the others. */
+export const sortOut = async (
+  tables: Tables,
+  who: Administrator,
+  subs: readonly string[],
+  { onDisabled }: { readonly onDisabled: boolean },
+): Promise<{ readonly accounts: readonly Account[]; readonly refused: readonly Acted[] }> => {
+  const found = new Map((await tables.accounts.bySubs(subs)).map((one) => [one.sub, one]))
+  const accounts: Account[] = []
+  const refused: Acted[] = []
+  for (const sub of subs) {
+    const account = found.get(sub)
+    if (account === undefined) {
+      refused.push({ sub, outcome: 'gone' })
+      continue
+    }
+    const why = await whyForbidden(tables, who, account)
+    if (why !== null) {
+      refused.push({ sub, outcome: why })
+    } else if (account.disabledAt !== null && !onDisabled) {
+      refused.push({ sub, outcome: 'disabled' })
+    } else {
+      accounts.push(account)
+    }
+  }
+  return { accounts, refused }
+}

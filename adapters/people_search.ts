@@ -1,0 +1,323 @@
+import { type Kysely, sql } from 'kysely'
+import type {
+  PeopleFilter,
+  PeoplePage,
+  PeopleSearch,
+  PersonListed,
+} from '../accounts/people_search.ts'
+import { type PeopleCursor, readCursor, writeCursor } from './people_cursor.ts'
+import { readFacet } from './people_facets.ts'
+import {
+  type Asked,
+  allOf,
+  ask,
+  atPlaces,
+  type Condition,
+  estimate,
+  GATHERED_US_MAX,
+  isForNobody,
+  type Sql,
+  type Way,
+  waysOf,
+} from './people_plan.ts'
+import type { Schema } from './schema.ts'
+
+type Db = Kysely<Schema>
+
+/** Somebody of a page, with what the next one begins behind. */
+interface Row {
+  readonly id: number
+  readonly facet: number
+  readonly key: string
+}
+
+/** Names with the same key stay apart by `id`. */
+const behind = (key: Sql, id: Sql, after: PeopleCursor | null): Condition =>
+  after === null ? sql`1 = 1` : sql`(${key}, ${id}) > (${after.key}, ${after.id})`
+
+const BY_NAME = sql`p.id, p.facet, p.sort_name AS key`
+
+/** How a page is read. */
+interface Plan {
+  readonly by: PeopleCursor['by']
+  /** All of them are looked at for one page. */
+  readonly few?: true
+  rows(after: PeopleCursor | null, limit: number): Sql
+  /** At most `limit` of them as `id`, each once, in no order. */
+  some(limit: number | null): Sql
+}
+
+const limited = (limit: number | null): Sql => (limit === null ? sql`` : sql`LIMIT ${limit}`)
+
+/** Few enough fit one condition: all of them are looked at, and the others asked of each. */
+const gathered = ({ from }: Way, checks: Condition): Plan => ({
+  by: 'name',
+  few: true,
+  rows: (after, limit) =>
+    sql`SELECT DISTINCT ${BY_NAME} ${from}
+      AND ${checks} AND ${behind(sql`p.sort_name`, sql`p.id`, after)}
+      ORDER BY p.sort_name, p.id LIMIT ${limit}`,
+  some: (limit) => sql`SELECT DISTINCT p.id ${from} AND ${checks} ${limited(limit)}`,
+})
+
+const table = (values: readonly (string | number)[]): Sql =>
+  sql`(VALUES ${sql.join(values.map((value) => sql`(${value})`))})`
+
+/** Stretches that are in the order of names each: the next of every one of them, then of all. */
+const merged = (
+  stretches: readonly (string | number)[],
+  next: (limit: number) => Sql,
+  limit: number,
+): Sql =>
+  sql`WITH s (at) AS ${table(stretches)}
+    SELECT DISTINCT ${BY_NAME} FROM s CROSS JOIN people_index AS p WHERE p.id IN (${next(limit)})
+    ORDER BY p.sort_name, p.id LIMIT ${limit}`
+
+/** Nothing but facets is asked: each of them is one stretch. */
+const byFacet = (facets: readonly number[]): Plan => ({
+  by: 'name',
+  rows: (after, limit) =>
+    merged(
+      facets,
+      (most) => sql`SELECT q.id FROM people_index AS q
+        WHERE q.facet = s.at AND ${behind(sql`q.sort_name`, sql`q.id`, after)}
+        ORDER BY q.sort_name, q.id LIMIT ${most}`,
+      limit,
+    ),
+  some: (limit) =>
+    sql`SELECT id FROM people_index WHERE facet IN (${sql.join([...facets])}) ${limited(limit)}`,
+})
+
+/** Many are at a place: read in the order of names until enough of them fit the rest. */
+const byPlace = (asked: Asked, way: Way, checks: Condition): Plan => ({
+  by: 'name',
+  rows: (after, limit) =>
+    merged(
+      asked.establishments ?? [''],
+      (most) => sql`SELECT l.id FROM people_places AS l CROSS JOIN people_index AS p
+        WHERE p.id = l.id AND ${
+          asked.establishments === null
+            ? atPlaces(asked, (name) => sql.ref(`l.${name}`))
+            : sql`l.establishment = s.at AND l.class = ${asked.className ?? ''}`
+        } AND ${behind(sql`l.sort_name`, sql`l.id`, after)} AND ${checks}
+        ORDER BY l.sort_name, l.id LIMIT ${most}`,
+      limit,
+    ),
+  some: gathered(way, checks).some,
+})
+
+/** Many have such a word: read in the order of words until enough of them fit the rest. */
+const byWord = (way: Way, prefix: string, checks: Condition): Plan => ({
+  by: 'word',
+  // Of somebody's words with this beginning the first one counts.
+  rows: (after, limit) =>
+    sql`SELECT p.id, p.facet, p.word AS key ${way.from}
+      AND ${checks} AND ${behind(sql`p.word`, sql`p.id`, after)}
+      AND NOT EXISTS (SELECT 1 FROM people_words AS v WHERE v.id = p.id
+        AND v.word >= ${prefix} AND v.word < p.word)
+      ORDER BY p.word, p.id LIMIT ${limit}`,
+  some: gathered(way, checks).some,
+})
+
+const checksBut = (ways: readonly Way[], but: Way): Condition =>
+  allOf(ways.filter((way) => way !== but).map(({ holds }) => holds))
+
+/** Where nobody has few people: names in order, or words where something was typed. */
+const streamed = (asked: Asked, all: readonly number[], ways: readonly Way[]): Plan => {
+  const word = ways.find(({ prefix }) => prefix !== undefined)
+  if (word?.prefix !== undefined) {
+    return byWord(word, word.prefix, checksBut(ways, word))
+  }
+  const place = ways.find(({ kind }) => kind === 'places')
+  return place === undefined
+    ? byFacet(asked.facets ?? all)
+    : byPlace(asked, place, checksBut(ways, place))
+}
+
+/** A page goes on in the order that it began in, even if another one would be chosen by now. */
+const goesOnByWord = (after: PeopleCursor | null, ways: readonly Way[]): Plan | null => {
+  const way =
+    after?.by === 'word'
+      ? ways.find(({ prefix }) => prefix !== undefined && after.key.startsWith(prefix))
+      : undefined
+  return way?.prefix === undefined ? null : byWord(way, way.prefix, checksBut(ways, way))
+}
+
+interface Reading {
+  readonly ways: readonly Way[]
+  readonly plan: Plan
+}
+
+/** Null: nobody can fit. */
+const planned = async (
+  db: Db,
+  filter: PeopleFilter,
+  after: PeopleCursor | null,
+  gatheredUsMax: number,
+): Promise<Reading | null> => {
+  const { all, ...asked } = await ask(db, filter)
+  if (isForNobody(filter, asked)) {
+    return null
+  }
+  const ways = waysOf(asked)
+  if (ways.every(({ kind }) => kind === 'facets')) {
+    return { ways, plan: byFacet(asked.facets ?? all) }
+  }
+  const begun = goesOnByWord(after, ways)
+  if (begun !== null) {
+    return { ways, plan: begun }
+  }
+  const estimated = await estimate(db, ways)
+  const [first] = estimated
+  if (first === undefined || first.about === 0) {
+    return null
+  }
+  const plan = streamed(
+    asked,
+    all,
+    estimated.map(({ way }) => way),
+  )
+  const goesOnByName = after?.by === 'name' && plan.by === 'word'
+  return first.costUs <= gatheredUsMax || goesOnByName
+    ? { ways, plan: gathered(first.way, checksBut(ways, first.way)) }
+    : { ways, plan }
+}
+
+const inOrder = (words: Iterable<string>): string[] =>
+  [...new Set(words)].filter((word) => word !== '').sort()
+
+/** What lists show of these, in their order. */
+const listed = async (db: Db, rows: readonly Row[]): Promise<PersonListed[]> => {
+  if (rows.length === 0) {
+    return []
+  }
+  const ids = rows.map(({ id }) => id)
+  const [accounts, places] = await Promise.all([
+    db
+      .selectFrom('people_index')
+      .innerJoin('accounts', 'accounts.sub', 'people_index.sub')
+      .select([
+        'people_index.id',
+        'accounts.sub',
+        'identifier',
+        'given_name',
+        'family_name',
+        'disabled_at',
+      ])
+      .select(({ exists, selectFrom }) =>
+        exists(
+          selectFrom('otp_keys').select('serial').whereRef('otp_keys.sub', '=', 'accounts.sub'),
+        ).as('has_otp_keys'),
+      )
+      .where('people_index.id', 'in', ids)
+      .execute(),
+    db
+      .selectFrom('people_places')
+      .select(['id', 'establishment', 'class'])
+      .where('id', 'in', ids)
+      .execute(),
+  ])
+  const byId = new Map(accounts.map((account) => [account.id, account]))
+  return rows.flatMap(({ id, facet }) => {
+    const account = byId.get(id)
+    // Erased between the two looks.
+    if (account === undefined) {
+      return []
+    }
+    const at = places.filter((place) => place.id === id)
+    const { userType, protection, password, pin, role } = readFacet(facet)
+    return [
+      {
+        sub: account.sub,
+        identifier: account.identifier,
+        givenName: account.given_name,
+        familyName: account.family_name,
+        userType,
+        establishments: inOrder(at.map(({ establishment }) => establishment)),
+        classes: inOrder(at.map((place) => place.class)),
+        protection,
+        password,
+        pin,
+        hasOtpKeys: Boolean(account.has_otp_keys),
+        disabledAt: account.disabled_at,
+        role,
+      },
+    ]
+  })
+}
+
+const NOBODY: PeoplePage = { people: [], next: null }
+
+/** Distinct values of a column, as many steps through its index. */
+const establishmentsThere = async (db: Db): Promise<string[]> => {
+  const { rows } = await sql<{ one: string | null }>`
+    WITH RECURSIVE e (one) AS (
+      SELECT min(establishment) FROM people_places WHERE establishment > ''
+      UNION ALL
+      SELECT (SELECT min(l.establishment) FROM people_places AS l WHERE l.establishment > e.one)
+      FROM e WHERE e.one IS NOT NULL
+    )
+    SELECT one FROM e`.execute(db)
+  return rows.flatMap(({ one }) => (one === null ? [] : [one]))
+}
+
+const classesAt = async (db: Db, establishment: string): Promise<string[]> => {
+  const { rows } = await sql<{ one: string | null }>`
+    WITH RECURSIVE c (one) AS (
+      SELECT min(class) FROM people_places WHERE establishment = ${establishment} AND class > ''
+      UNION ALL
+      SELECT (SELECT min(l.class) FROM people_places AS l
+        WHERE l.establishment = ${establishment} AND l.class > c.one)
+      FROM c WHERE c.one IS NOT NULL
+    )
+    SELECT one FROM c`.execute(db)
+  return rows.flatMap(({ one }) => (one === null ? [] : [one]))
+}
+
+/**
+ * People by whatever they are filtered by, in SQL that no number of them makes slow. What takes more
+ * than `gatheredUsMax` (µs) to be put in order is read as a stream.
+ */
+export const createPeopleSearch = (db: Db, gatheredUsMax = GATHERED_US_MAX): PeopleSearch => ({
+  async page(filter, after, limit) {
+    const from = readCursor(after)
+    const reading = await planned(db, filter, from, gatheredUsMax)
+    if (reading === null) {
+      return NOBODY
+    }
+    const { plan } = reading
+    const begin = from?.by === plan.by ? from : null
+    const { rows } = await sql<Row>`${plan.rows(begin, limit + 1)}`.execute(db)
+    const here = rows.slice(0, limit)
+    const last = rows.length > limit ? here.at(-1) : undefined
+    return {
+      people: await listed(db, here),
+      next: last === undefined ? null : writeCursor({ by: plan.by, key: last.key, id: last.id }),
+    }
+  },
+  async count(filter, most) {
+    const reading = await planned(db, filter, null, gatheredUsMax)
+    if (reading === null) {
+      return 0
+    }
+    const { rows } = await sql<{ count: number }>`SELECT count(*) AS count
+      FROM (${reading.plan.some(most ?? null)}) AS fitting`.execute(db)
+    return Number(rows[0]?.count ?? 0)
+  },
+  async subs(filter, after, limit) {
+    const reading = await planned(db, filter, null, gatheredUsMax)
+    if (reading === null) {
+      return []
+    }
+    const { plan, ways } = reading
+    const beyond = sql`p.sub > ${after ?? ''}`
+    const { rows } = await sql<{ sub: string }>`SELECT p.sub FROM ${
+      plan.few === true
+        ? sql`(${plan.some(null)}) AS f CROSS JOIN people_index AS p WHERE p.id = f.id AND ${beyond}`
+        : sql`people_index AS p WHERE ${beyond} AND ${allOf(ways.map(({ holds }) => holds))}`
+    } ORDER BY p.sub LIMIT ${limit}`.execute(db)
+    return rows.map(({ sub }) => sub)
+  },
+  establishments: () => establishmentsThere(db),
+  classes: (establishment) => classesAt(db, establishment),
+})
