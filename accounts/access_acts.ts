@@ -1,20 +1,24 @@
-import {
-  type AdministerResult,
-  disableIn,
-  enableIn,
-  unblockPinIn,
-} from './administer.ts'
+import { type AdministerResult, disableIn, enableIn, unblockPinIn } from './administer.ts'
 import { auditEntry, idsInOrder } from './audit.ts'
 import { type Erased, eraseIn } from './erase.ts'
 import { oneByOne, type PeopleAct, type PersonOutcome } from './people_act.ts'
 import { tellAll } from './tell_all.ts'
 
-const NOT_ERASED: Readonly<
-  Record<Extract<Erased, { ok: false }>['reason'], PersonOutcome>
-> = { unknown_account: 'gone', oneself: 'oneself', last_administrator: 'last_admin' }
+const NOT_ERASED: Readonly<Record<Extract<Erased, { ok: false }>['reason'], PersonOutcome>> = {
+  unknown_account: 'gone',
+  oneself: 'oneself',
+  last_administrator: 'last_admin',
+}
 
-const outcomeOf = (result: AdministerResult): PersonOutcome =>
-  result.ok ? (result.changed ? 'done' : 'already') : 'no_pin'
+const REFUSED: Readonly<Record<Extract<AdministerResult, { ok: false }>['reason'], PersonOutcome>> =
+  { unknown_account: 'gone', no_pin: 'no_pin', last_administrator: 'last_admin' }
+
+const outcomeOf = (result: AdministerResult): PersonOutcome => {
+  if (!result.ok) {
+    return REFUSED[result.reason]
+  }
+  return result.changed ? 'done' : 'already'
+}
 
 /** The PIN stays; its counts go. */
 export const unblockPinAct: PeopleAct = {
@@ -68,10 +72,10 @@ export const endSessionsAct: PeopleAct = {
 export const disableAct: PeopleAct = {
   onDisabled: true,
   sizes: [50, 200],
-  apply: oneByOne(async ({ deps, who }, tables, account) => ({
-    outcome: outcomeOf(await disableIn(deps, tables, account, who.sub)),
-    ends: true,
-  })),
+  apply: oneByOne(async ({ deps, who }, tables, account) => {
+    const result = await disableIn(deps, tables, account, who.sub)
+    return { outcome: outcomeOf(result), ends: result.ok }
+  }),
 }
 
 /** Nobody gets their identifier, nor their `sub`, ever again. */

@@ -1,6 +1,7 @@
 import { generatePin } from '../policies/pin_rules.ts'
 import { policyFor } from '../policies/policy.ts'
 import { type Account, isBlockedPin } from './account.ts'
+import { administratorsLeft } from './administrators.ts'
 import { auditEntry } from './audit.ts'
 import { tell } from './notices.ts'
 import type { Deps, HashLane, Tables } from './ports.ts'
@@ -9,7 +10,7 @@ import { pinOwner } from './verify_pin.ts'
 /** What an administrator asked; `changed`: false when it was so already. */
 export type AdministerResult =
   | { readonly ok: true; readonly changed: boolean }
-  | { readonly ok: false; readonly reason: 'unknown_account' | 'no_pin' }
+  | { readonly ok: false; readonly reason: 'unknown_account' | 'no_pin' | 'last_administrator' }
 
 export type ResetPinResult =
   /** `pin` is shown once and kept nowhere. */
@@ -149,9 +150,19 @@ export const resetPin = async (
 }
 
 /** As `disable`, in the caller's transaction; the caller then ends the sessions. */
-export const disableIn: ActIn = async (deps, tables, { sub, disabledAt }, by) => {
+export const disableIn = async (
+  deps: Deps,
+  tables: Tables,
+  { sub, role, disabledAt }: Pick<Account, 'sub' | 'role' | 'disabledAt'>,
+  by: string,
+  evenTheLast = false,
+): Promise<AdministerResult> => {
   if (disabledAt !== null) {
     return { ok: true, changed: false }
+  }
+  const isLast = role === 'identity_admin' && (await administratorsLeft(tables, sub)) === 0
+  if (isLast && !evenTheLast) {
+    return { ok: false, reason: 'last_administrator' }
   }
   const nowMs = deps.clock()
   await tables.accounts.setDisabled(sub, nowMs)
@@ -160,14 +171,19 @@ export const disableIn: ActIn = async (deps, tables, { sub, disabledAt }, by) =>
   return { ok: true, changed: true }
 }
 
-/** Shuts an account out: durable first (`valid_after`), then its sessions end. */
+/**
+ * Shuts an account out: durable first (`valid_after`), then its sessions end. The last identity
+ * administrator only where that is said: `evenTheLast`.
+ */
 export const disable = async (
   deps: Deps,
   endEverything: EndEverything,
   sub: string,
   by: string,
+  { evenTheLast = false }: { readonly evenTheLast?: boolean } = {},
 ): Promise<AdministerResult> => {
-  const result = await alone(disableIn, deps, sub, by)
+  const act: ActIn = (...args) => disableIn(...args, evenTheLast)
+  const result = await alone(act, deps, sub, by)
   if (result.ok) {
     // Also when it was disabled already: an earlier try may have stopped half way.
     await endEverything(sub)

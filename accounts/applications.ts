@@ -1,5 +1,10 @@
-import type { ApplicationChange, ApplicationKind, RegisteredApplication } from './application_ports.ts'
-import { type AuditAct, auditEntry } from './audit.ts'
+import { dayAt } from '../policies/days.ts'
+import type {
+  ApplicationChange,
+  ApplicationKind,
+  RegisteredApplication,
+} from './application_ports.ts'
+import { AUDIT_KEPT_MS, type AuditAct, auditEntry } from './audit.ts'
 import { AppError } from './errors.ts'
 import { nextTurn } from './next_turn.ts'
 import type { Deps } from './ports.ts'
@@ -203,7 +208,9 @@ export const removeApplication = async (
     if (!(await applications.remove(clientId, version, by, deps.clock()))) {
       return false
     }
-    await audit.append(noted(deps, { act: 'application_removed', clientId, version: version + 1, by }))
+    await audit.append(
+      noted(deps, { act: 'application_removed', clientId, version: version + 1, by }),
+    )
     return true
   })
   if (!removed) {
@@ -230,6 +237,14 @@ export const noteTest = (
   deps.store.audit.append(
     auditEntry(deps, { act: 'application_tested', actor: by, clientId, detail: { result: how } }),
   )
+
+/** Counts are kept as long as the audit is. */
+export const forgetLaunches = ({
+  store,
+  clock,
+  timeZone,
+}: Pick<Deps, 'store' | 'clock' | 'timeZone'>): Promise<number> =>
+  store.launches.purge(dayAt(timeZone, clock() - AUDIT_KEPT_MS).date)
 
 /** A sealed secret under the current key; null where it is, or does not open here. */
 const resealed = (deps: Needs, clientId: string, sealed: string): string | null => {

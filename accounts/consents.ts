@@ -47,9 +47,7 @@ export const takeBackConsent = async (
     if (!(await consents.remove(sub, clientId))) {
       return false
     }
-    await audit.append(
-      auditEntry(deps, { act: 'consent_taken_back', sub, origin, clientId }),
-    )
+    await audit.append(auditEntry(deps, { act: 'consent_taken_back', sub, origin, clientId }))
     return true
   })
   // Also when it was gone by now: whoever was stopped before this, finishes it by a second click.

@@ -135,9 +135,10 @@ export const copyOfData = async (
     await tell(deps, tables, sub, 'data_copied', { params: whence(origin) })
     await tables.audit.append(auditEntry(deps, { act: 'data_copied', sub, origin }))
   })
-  const [devices, keys, notices, entries] = await Promise.all([
+  const [devices, keys, consents, notices, entries] = await Promise.all([
     store.devices.list(sub),
     store.otpKeys.ofPerson(sub),
+    store.consents.list(sub),
     store.notices.list(sub, RECORDS_COPIED_MAX),
     store.audit.list({ sub }, RECORDS_COPIED_MAX),
   ])
@@ -148,6 +149,11 @@ export const copyOfData = async (
     recognised_devices: devices.map((device) => deviceOf(instant, device)),
     sessions: sessions.map((session) => sessionOf(instant, session)),
     otp_keys: keys.map((key) => keyOf(instant, key)),
+    allowed_applications: consents.map(({ clientId, learns, atMs }) => ({
+      application: clientId,
+      learns,
+      allowed_at: instant(atMs),
+    })),
     notices: notices.map((notice) => noticeOf(instant, notice)),
     records: entries.map((entry) => entryOf(instant, sub, entry)),
   }

@@ -1,12 +1,16 @@
 import type { PolicySet } from '../policies/policy.ts'
 import type { EndEverything } from './administer.ts'
+import { idsInOrder } from './audit.ts'
 import {
   type LineEvent,
+  lookUp,
+  nothingLater,
   type PreparedLine,
   prepareLine,
   rejected,
   type TakenLine,
   takeLine,
+  writeLater,
 } from './import_line.ts'
 import { isInScope, type LeaversScope } from './leavers.ts'
 import { addNamed, duplicateOf, type NamedPeople, nameLine, nobodyNamed } from './named_people.ts'
@@ -17,7 +21,7 @@ import { why } from './why.ts'
 /** The gateway waits while a transaction runs; half of the 50 ms that it may take. */
 const TRANSACTION_MS_AIM = 25
 const LINES_FIRST = 50
-const LINES_MAX = 200
+const LINES_MAX = 300
 const HASHES_AT_ONCE = 4
 /** Times a line is looked at again because its account changed in between. */
 const ROUNDS_MAX = 5
@@ -65,17 +69,28 @@ const takeLines = async (
 ): Promise<Taken> => {
   const here = nobodyNamed()
   const taken: TakenLine[] = []
+  const later = nothingLater(idsInOrder(run.deps.random))
+  const known = await lookUp(
+    tables,
+    lines.map(({ person }) => person),
+  )
+  const options = { by: run.by, dryRun: run.dryRun, later, known }
   for (const prepared of lines) {
     const { person } = prepared
     const reason = duplicateOf(run.named, person) ?? duplicateOf(here, person)
     const outcome =
-      reason === null ? await takeLine(run.deps, tables, prepared, run) : rejected(person, reason)
+      reason === null
+        ? await takeLine(run.deps, tables, prepared, options)
+        : rejected(person, reason)
     if (outcome === 'again' && !isLastRound) {
       throw new Again()
     }
     const done = outcome === 'again' ? rejected(person, why('meanwhile')) : outcome
     nameTaken(here, person, done, run.leavers)
     taken.push(done)
+  }
+  if (!run.dryRun) {
+    await writeLater(run.deps, tables, later)
   }
   return { lines: taken, here }
 }
@@ -125,7 +140,11 @@ const takeOnce = async (
   isLastRound: boolean,
 ): Promise<{ taken: Taken; done: LineEvent[] | null } | null> => {
   const { deps, policies, dryRun, pace } = run
-  const prepared = await fewAtATime(people, (person) => prepareLine(deps, person, policies, dryRun))
+  // Those who were added together lie together in every index; nobody else can tell a `sub`.
+  const newSubs = idsInOrder(deps.random)
+  const prepared = await fewAtATime(people, (person) =>
+    prepareLine(deps, person, { policies, dryRun, newSub: newSubs() }),
+  )
   let taken: Taken = { lines: [], here: nobodyNamed() }
   try {
     const done = await commit(async (tables) => {

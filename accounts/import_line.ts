@@ -1,10 +1,10 @@
 import type { PolicySet } from '../policies/policy.ts'
 import { type Account, identifierKey, type Person } from './account.ts'
-import { auditEntry, randomId } from './audit.ts'
+import { auditEntry } from './audit.ts'
 import { hashPassword, mayReplace, type ReadyPassword, sameAsLast } from './imported_password.ts'
 import { tell } from './notices.ts'
 import { type PersonLine, shown } from './person_row.ts'
-import type { Deps, Tables } from './ports.ts'
+import type { AuditEntry, Deps, Tables } from './ports.ts'
 import { type Why, why, whyWords } from './why.ts'
 
 /** What became of one line. */
@@ -88,12 +88,54 @@ const byIdentifier = async (
   return holdsItNow && oneHasNone ? account : null
 }
 
+/** What the store says of the lines of a chunk, looked up at once in their transaction. */
+export interface Known {
+  holderOf(key: string): Promise<string | null>
+  byExternalId(externalId: string): Promise<Account | null>
+  /** This account is written by the chunk: what was looked up of it holds no more. */
+  touch(sub: string, key: string): void
+}
+
+/** One by one, as they are now. */
+const asTheyAre = ({ accounts }: Pick<Tables, 'accounts'>): Known => ({
+  holderOf: (key) => accounts.identifierHolder(key),
+  byExternalId: (externalId) => accounts.byExternalId(externalId),
+  touch: () => {},
+})
+
+/** Looks up all of these in few statements. */
+export const lookUp = async (
+  { accounts }: Pick<Tables, 'accounts'>,
+  people: readonly PersonLine[],
+): Promise<Known> => {
+  const keys = new Set(people.map(({ identifier }) => identifierKey(identifier)))
+  const ids = people.flatMap(({ externalId }) => (externalId === null ? [] : [externalId]))
+  const { holders, byExternalId } = await accounts.lookUp([...keys], [...new Set(ids)])
+  const touched = new Set<string>()
+  const newHolders = new Map<string, string>()
+  return {
+    holderOf: async (key) => newHolders.get(key) ?? holders.get(key) ?? null,
+    byExternalId: async (externalId) => {
+      const account = byExternalId.get(externalId) ?? null
+      return account !== null && touched.has(account.sub) ? accounts.bySub(account.sub) : account
+    },
+    touch: (sub, key) => {
+      touched.add(sub)
+      newHolders.set(key, sub)
+    },
+  }
+}
+
 /** Whose line this is: by external id; by identifier only where the line or the account has none. */
-const stand = async (tables: Pick<Tables, 'accounts'>, person: PersonLine): Promise<Standing> => {
+const stand = async (
+  tables: Pick<Tables, 'accounts'>,
+  person: PersonLine,
+  known: Known = asTheyAre(tables),
+): Promise<Standing> => {
   const { accounts } = tables
-  const holder = await accounts.identifierHolder(identifierKey(person.identifier))
-  const known = person.externalId === null ? null : await accounts.byExternalId(person.externalId)
-  const account = known ?? (holder === null ? null : await byIdentifier(tables, person, holder))
+  const holder = await known.holderOf(identifierKey(person.identifier))
+  const byId = person.externalId === null ? null : await known.byExternalId(person.externalId)
+  const account = byId ?? (holder === null ? null : await byIdentifier(tables, person, holder))
   // One that belonged to somebody is never given to somebody else (no account taken over by name).
   if (holder !== null && holder !== account?.sub) {
     const value = shown(person.identifier)
@@ -113,10 +155,8 @@ const stateOf = (standing: Standing): string =>
 export const prepareLine = async (
   deps: Deps,
   person: PersonLine,
-  policies: PolicySet,
-  dryRun: boolean,
+  { policies, dryRun, newSub }: { policies: PolicySet; dryRun: boolean; newSub: string },
 ): Promise<PreparedLine> => {
-  const newSub = randomId(deps.random)
   const nothing = { person, newSub, against: '', setsPassword: false, ready: null }
   if (person.password === null) {
     return nothing
@@ -164,6 +204,38 @@ const changedColumns = (before: Person, after: Person): string[] =>
     (key) => COLUMN_OF[key],
   )
 
+/** What a transaction writes once all of its lines are looked at, in few statements. */
+export interface Later {
+  /** Ids of audit entries: in order, they lie side by side. */
+  readonly nextId: () => string
+  readonly added: { readonly sub: string; readonly person: Person }[]
+  readonly entries: AuditEntry[]
+  /** What needs the people who were added. */
+  readonly follow: (() => Promise<void>)[]
+}
+
+export const nothingLater = (nextId: () => string): Later => ({
+  nextId,
+  added: [],
+  entries: [],
+  follow: [],
+})
+
+/** Writes it. People who were added are looked for by nobody before: each has one line alone. */
+export const writeLater = async (
+  deps: Deps,
+  tables: Tables,
+  { added, entries, follow }: Later,
+): Promise<void> => {
+  if (added.length > 0) {
+    await tables.accounts.insertAll(added, deps.clock())
+  }
+  for (const write of follow) {
+    await write()
+  }
+  await tables.audit.appendAll(entries)
+}
+
 interface Change {
   readonly account: Account | null
   readonly sub: string
@@ -198,17 +270,19 @@ const writePerson = async (
   tables: Tables,
   { account, sub, after, event }: Change,
   by: string,
+  later: Later,
 ): Promise<void> => {
   if (event.outcome === 'unchanged') {
     return
   }
   if (account === null) {
-    await tables.accounts.insert(sub, after, deps.clock())
+    later.added.push({ sub, person: after })
   } else if (changedColumns(account, after).length > 0) {
     await tables.accounts.update(sub, after, deps.clock())
   }
-  await tables.audit.append(
+  later.entries.push(
     auditEntry(deps, {
+      id: later.nextId(),
       act: account === null ? 'person_added' : 'person_changed',
       actor: by,
       sub,
@@ -279,10 +353,10 @@ export const takeLine = async (
   deps: Deps,
   tables: Tables,
   prepared: PreparedLine,
-  { by, dryRun }: { by: string; dryRun: boolean },
+  { by, dryRun, later, known }: { by: string; dryRun: boolean; later: Later; known: Known },
 ): Promise<TakenLine | 'again'> => {
   const { person, ready } = prepared
-  const standing = await stand(tables, person)
+  const standing = await stand(tables, person, known)
   if (!standing.ok) {
     return rejected(person, standing.reason)
   }
@@ -291,14 +365,15 @@ export const takeLine = async (
   }
   const change = changeOf(prepared, standing.account)
   if (!dryRun) {
-    await writePerson(deps, tables, change, by)
+    await writePerson(deps, tables, change, by, later)
+    known.touch(change.sub, identifierKey(person.identifier))
     if (change.event.disabled) {
       // Whoever is named again has not left: shut out all the same, and not to be erased as gone.
       await tables.accounts.clearLeft(change.sub)
     }
   }
   if (ready !== null) {
-    await writePassword(deps, tables, change, ready, by)
+    later.follow.push(() => writePassword(deps, tables, change, ready, by))
   }
   const had = change.account?.password ?? null
   const replaced = ready !== null && had !== null

@@ -96,6 +96,10 @@ const takeLeavers = async (
   return null
 }
 
+/** Facts for the audit, and for whoever asks what is done of a new school year. */
+export const auditOfLeavers = (leavers: LeaversScope | null): Record<string, string> =>
+  leavers === null ? {} : { establishment: leavers.establishment, user_type: leavers.userType }
+
 type Counts = Record<ImportEvent['outcome'] | 'disabled', number>
 
 const noCounts = (): Counts => ({
@@ -164,7 +168,7 @@ export const importPeople = async (
   await takeRows(run, rows, counting.on)
   const leaversRefused = await takeLeavers(deps, named, counting)
   if (!options.dryRun) {
-    const detail = { source: options.source, ...counts }
+    const detail = { source: options.source, ...counts, ...auditOfLeavers(leavers) }
     await deps.store.audit.append(
       auditEntry(deps, { act: 'people_imported', actor: options.by, detail }),
     )

@@ -2,6 +2,7 @@ import { auditEntry, randomId } from './audit.ts'
 import { AppError } from './errors.ts'
 import type { Job, JobProgress, Json } from './job_ports.ts'
 import { nextTurn } from './next_turn.ts'
+import type { Pace } from './pace.ts'
 import type { Deps, Tables } from './ports.ts'
 
 /**
@@ -9,7 +10,11 @@ import type { Deps, Tables } from './ports.ts'
  * and nothing is done: it was cancelled meanwhile, or another process has gone on with it; the chunk
  * then ends with `more`, and what the job has become is looked at.
  */
-export type Commit = (work: (tables: Tables) => Promise<JobProgress>) => Promise<boolean>
+export type Commit = (
+  work: (tables: Tables) => Promise<JobProgress>,
+  /** Told how long (ms) the transaction kept everybody else waiting. */
+  pace?: Pick<Pace, 'took'>,
+) => Promise<boolean>
 
 /** `failed`: it cannot go on, for a reason that can be expected; a closed code. */
 export type ChunkEnd = 'more' | 'over' | { readonly failed: string }
@@ -23,6 +28,8 @@ export interface JobKind {
    * come right behind it. Throws for surprises: the job has then failed, and can be gone on with.
    */
   chunk(deps: Deps, job: Job, commit: Commit): Promise<ChunkEnd>
+  /** Part of the usual rest behind each chunk, where much of a chunk holds nobody up; default 1. */
+  readonly restPart?: number
   /** Before it ends, in whatever way: may come again after a crash. */
   atEnd?(deps: Deps, job: Job): Promise<void>
 }
@@ -55,15 +62,25 @@ const isGoingOn = ({ state }: Job): boolean => state === 'waiting' || state === 
 
 const commitOf =
   (deps: Deps, read: Job): Commit =>
-  (work) =>
-    deps.store.transact(async (tables) => {
+  async (work, pace) => {
+    let took = 0
+    const committed = await deps.store.transact(async (tables) => {
+      // From here: the wait for its turn, and for the disk, is nobody else's.
+      const beganAt = deps.clock()
       const now = await tables.jobs.find(read.id)
       // Whoever lost the lease without knowing finds that somebody else has gone on.
       if (now === null || !isGoingOn(now) || !isAsRead(now, read)) {
         return false
       }
-      return tables.jobs.advance(read.id, await work(tables), deps.clock())
+      const advanced = await tables.jobs.advance(read.id, await work(tables), deps.clock())
+      took = deps.clock() - beganAt
+      return advanced
     })
+    if (committed) {
+      pace?.took(took)
+    }
+    return committed
+  }
 
 const reasonOf = (error: unknown): string =>
   (error instanceof Error ? error.message : String(error)).slice(0, FAILURE_LENGTH_MAX)
@@ -132,15 +149,28 @@ const isOurs = ({ deps, holder }: JobRun): Promise<boolean> =>
  */
 export const renewJobsLease = (run: JobRun): Promise<boolean> => isOurs(run)
 
+/** Writes now and then only: to write waits for the disk. */
+const createHold = (run: JobRun): (() => Promise<boolean>) => {
+  let heldAt: number | null = null
+  return async () => {
+    const nowMs = run.deps.clock()
+    if (heldAt === null || nowMs - heldAt >= JOBS_LEASE_RENEWED_MS) {
+      heldAt = (await isOurs(run)) ? nowMs : null
+    }
+    return heldAt !== null
+  }
+}
+
 /** True: there is another job to look for. False: the lease is another's, or we stop. */
-const runOne = async (run: JobRun, id: string): Promise<boolean> => {
+const runOne = async (run: JobRun, hold: () => Promise<boolean>, job: Job): Promise<boolean> => {
+  const restPart = kindOf(run, job)?.restPart ?? 1
   for (let goesOn = true; goesOn; ) {
-    if (run.isStopping() || !(await isOurs(run))) {
+    if (run.isStopping() || !(await hold())) {
       return false
     }
     const beganAt = run.deps.clock()
-    goesOn = await step(run, id)
-    await run.rest(run.deps.clock() - beganAt)
+    goesOn = await step(run, job.id)
+    await run.rest((run.deps.clock() - beganAt) * restPart)
     await nextTurn()
   }
   return true
@@ -152,11 +182,16 @@ const runOne = async (run: JobRun, id: string): Promise<boolean> => {
  */
 export const runJobs = async (run: JobRun): Promise<void> => {
   const { jobs, leases } = run.deps.store
+  const hold = createHold(run)
+  let isHeld = false
   for (let goesOn = true; goesOn; ) {
     const [next] = await jobs.unfinished()
-    goesOn = next !== undefined && (await runOne(run, next.id))
+    isHeld ||= next !== undefined
+    goesOn = next !== undefined && (await runOne(run, hold, next))
   }
-  await leases.release(JOBS_LEASE, run.holder)
+  if (isHeld) {
+    await leases.release(JOBS_LEASE, run.holder)
+  }
 }
 
 /** What is asked of a new job. */

@@ -4,9 +4,9 @@ import { nextTurn } from './next_turn.ts'
 import type { PeopleSearch } from './people_search.ts'
 import type { Deps } from './ports.ts'
 
-/** People read at once, and identifiers worked out before everybody else has a turn: about 2 ms. */
+/** People read at once, and identifiers worked out before everybody else has a turn: about 1 ms. */
 const READ_AT_ONCE = 5_000
-const COMPARED_AT_ONCE = 500
+const COMPARED_AT_ONCE = 250
 
 export interface LookUp {
   /** What an application calls somebody. */

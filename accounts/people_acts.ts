@@ -6,7 +6,7 @@ import {
   forgetDevicesAct,
   unblockPinAct,
 } from './access_acts.ts'
-import type { Job, JobProgress } from './job_ports.ts'
+import type { Job, JobProgress, Json } from './job_ports.ts'
 import type { ChunkEnd, Commit, JobKind } from './jobs.ts'
 import { createPace, type Pace } from './pace.ts'
 import { forceChangeAct, voidPasswordAct } from './password_acts.ts'
@@ -17,7 +17,7 @@ import {
   cursorOf,
   isTooMany,
   type JobReads,
-  nextSubs,
+  nextPeople,
   paramsOf,
   sortOut,
 } from './people_job.ts'
@@ -67,13 +67,8 @@ const inOrder = (subs: readonly string[], acted: readonly Acted[]): Acted[] => {
   return subs.map((sub) => bySub.get(sub) ?? { sub, outcome: 'gone' })
 }
 
-/** How long a transaction took is what people who sign in wait for: the rest of a chunk is not. */
-const timed = async <T>(deps: Deps, pace: Pace, act: () => Promise<T>): Promise<T> => {
-  const beganAt = deps.clock()
-  const result = await act()
-  pace.took(deps.clock() - beganAt)
-  return result
-}
+const cursorAt = (next: string | null): Json =>
+  next === null ? { after: null, over: true } : { after: next }
 
 const chunkOf = async (
   name: PeopleActName,
@@ -91,13 +86,15 @@ const chunkOf = async (
     return { failed: 'no_right' }
   }
   const total = job.total === null ? await countPeople(reads, people, who) : job.total
-  const limit = pace.size
-  const subs = await nextSubs(reads, people, who, cursorOf(job).after, limit)
+  const cursor = cursorOf(job)
+  if (cursor.over === true) {
+    return 'over'
+  }
+  const { subs, next } = await nextPeople(reads, people, who, cursor.after, pace.size)
   if (isTooMany(Math.max(total, job.done + subs.length), confirmed)) {
     return { failed: 'more_people' }
   }
-  const last = subs.at(-1)
-  if (last === undefined) {
+  if (subs.length === 0) {
     return 'over'
   }
   const run = { deps, jobId, by, name, options, policies: await deps.store.policies.current() }
@@ -106,20 +103,18 @@ const chunkOf = async (
       ? new Map()
       : await act.prepare({ ...run, who }, await deps.store.accounts.bySubs(subs))
   let ends: string[] = []
-  const committed = await timed(deps, pace, () =>
-    commit(async (tables): Promise<JobProgress> => {
-      const acted = inOrder(subs, await actOn(run, act, tables, subs, prepared))
-      ends = acted.flatMap(({ sub, ends: doEnd }) => (doEnd === true ? [sub] : []))
-      return { cursor: { after: last }, results: acted.map(resultOf), total }
-    }),
-  )
+  const committed = await commit(async (tables): Promise<JobProgress> => {
+    const acted = inOrder(subs, await actOn(run, act, tables, subs, prepared))
+    ends = acted.flatMap(({ sub, ends: doEnd }) => (doEnd === true ? [sub] : []))
+    return { cursor: cursorAt(next), results: acted.map(resultOf), total }
+  }, pace)
   if (!committed) {
     return 'more'
   }
   if (ends.length > 0) {
     await endEverythingOf(ends)
   }
-  return subs.length < limit ? 'over' : 'more'
+  return next === null ? 'over' : 'more'
 }
 
 /** The kind of job of an act. */

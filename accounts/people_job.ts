@@ -22,8 +22,10 @@ export interface PeopleJobParams {
 
 /** How far it is. JSON. */
 export interface PeopleCursor {
-  /** The last `sub` that was done; null: none. */
+  /** Where the next people begin; null: at the beginning. */
   readonly after: string | null
+  /** All are done. */
+  readonly over?: true
 }
 
 export const paramsOf = ({ params }: Pick<Job, 'params'>): PeopleJobParams =>
@@ -39,27 +41,34 @@ export const isTooMany = (people: number, confirmed: number): boolean =>
   people > confirmed + Math.ceil(confirmed * MORE_PART)
 
 /** Reads beside the writers. */
-export type JobReads = Pick<PeopleSearch, 'subs' | 'count'>
+export type JobReads = Pick<PeopleSearch, 'walk' | 'count'>
 
 const filterOf = (
   people: Extract<JobPeople, { all: true }>,
   who: Administrator,
 ): PeopleFilter => ({ ...people.filter, scope: scopeOf(who) })
 
-/** The next people of a job, by `sub`. */
-export const nextSubs = async (
+/** Some people of a job, and where the next ones begin; null: these were the last. */
+export interface JobStretch {
+  readonly subs: readonly string[]
+  readonly next: string | null
+}
+
+/** The next people of a job. */
+export const nextPeople = async (
   reads: JobReads,
   people: JobPeople,
   who: Administrator,
   after: string | null,
   limit: number,
-): Promise<readonly string[]> =>
-  people.all
-    ? reads.subs(filterOf(people, who), after, limit)
-    : people.subs
-        .filter((sub) => after === null || sub > after)
-        .sort()
-        .slice(0, limit)
+): Promise<JobStretch> => {
+  if (people.all) {
+    return reads.walk(filterOf(people, who), after, limit)
+  }
+  const rest = people.subs.filter((sub) => after === null || sub > after).sort()
+  const subs = rest.slice(0, limit)
+  return { subs, next: rest.length > limit ? (subs.at(-1) ?? null) : null }
+}
 
 export const countPeople = async (
   reads: JobReads,

@@ -48,16 +48,33 @@ export interface PeoplePage {
   readonly people: readonly PersonListed[]
   /** Where the next page begins, for `after`; null: this was the last one. */
   readonly next: string | null
+  /** How many there are on all pages, no further than asked for; undefined: was not asked. */
+  readonly count?: number
 }
 
 /** The people of a filter. Reads only, beside the writers. */
 export interface PeopleSearch {
   /** By name, or by the word that was found; from after `after`. */
-  page(filter: PeopleFilter, after: string | null, limit: number): Promise<PeoplePage>
+  page(
+    filter: PeopleFilter,
+    after: string | null,
+    limit: number,
+    /** To be counted in the same go, as `count` does. */
+    most?: number,
+  ): Promise<PeoplePage>
   /** How many; those above `most` are not counted. */
   count(filter: PeopleFilter, most?: number): Promise<number>
   /** By `sub`, from after `after`: for acts on all of them. */
   subs(filter: PeopleFilter, after: string | null, limit: number): Promise<string[]>
+  /**
+   * As `subs`, in the order in which people came, who then lie side by side: for acts that change
+   * many of them. `next`: for `after`; it stays good when people are erased; null: nobody is left.
+   */
+  walk(
+    filter: PeopleFilter,
+    after: string | null,
+    limit: number,
+  ): Promise<{ readonly subs: readonly string[]; readonly next: string | null }>
   establishments(): Promise<string[]>
   /** Classes there, in order. */
   classes(establishment: string): Promise<string[]>

@@ -39,9 +39,23 @@ export interface AccountStore {
   erase(sub: string, subjects: readonly string[], nowMs: number): Promise<void>
   /** Who answers for a pupil, by the pupil's key in the directory; at most `limit`. */
   guardiansOf(externalId: string, limit: number): Promise<Account[]>
+  /** As `identifierHolder` and `byExternalId`, for many (at most 1,000 of each). */
+  lookUp(
+    keys: readonly string[],
+    externalIds: readonly string[],
+  ): Promise<{
+    /** By key: the `sub` of who has or had it. */
+    readonly holders: ReadonlyMap<string, string>
+    readonly byExternalId: ReadonlyMap<string, Account>
+  }>
   /** Those of these (at most 1,000) that there are, in no order. */
   bySubs(subs: readonly string[]): Promise<Account[]>
   insert(sub: string, person: Person, nowMs: number): Promise<void>
+  /** As `insert`, for many (at most 1,000), none of whom is there and whose identifiers nobody has. */
+  insertAll(
+    people: readonly { readonly sub: string; readonly person: Person }[],
+    nowMs: number,
+  ): Promise<void>
   /** Replaces what the directory knows; secrets and protection stay. */
   update(sub: string, person: Person, nowMs: number): Promise<void>
   setProtection(sub: string, protection: Protection): Promise<void>

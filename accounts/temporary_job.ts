@@ -12,7 +12,8 @@ import {
   isTooMany,
   type JobPeople,
   type JobReads,
-  nextSubs,
+  type JobStretch,
+  nextPeople,
   paramsOf,
   type PeopleJobParams,
   sortOut,
@@ -35,7 +36,7 @@ export interface TemporaryJobNeeds {
  * whom; `rest`: and why not for the others. JSON.
  */
 type Cursor =
-  | { readonly phase: 'write'; readonly batch: string }
+  | { readonly phase: 'write' | 'over'; readonly batch: string }
   | { readonly phase: 'given' | 'rest'; readonly batch: string; readonly after: string | null }
 
 const cursorOf = ({ cursor }: Job): Cursor | null => cursor as unknown as Cursor | null
@@ -116,9 +117,9 @@ const namedSelection = async (
   const identifiers: string[] = []
   const all = new Set<string>()
   for (let after: string | null = null; ; await nextTurn()) {
-    const subs: readonly string[] = await nextSubs(reads, people, who, after, PEOPLE_AT_ONCE)
+    const stretch: JobStretch = await nextPeople(reads, people, who, after, PEOPLE_AT_ONCE)
     const claimed = await deps.store.transact((tables) =>
-      claimFor(tables, who, subs, options.keepPersonal === true, deps.clock()),
+      claimFor(tables, who, stretch.subs, options.keepPersonal === true, deps.clock()),
     )
     for (const { sub, identifier } of claimed) {
       all.add(sub)
@@ -127,10 +128,10 @@ const namedSelection = async (
     if (identifiers.length > SELECTED_IDENTIFIERS_MAX) {
       return null
     }
-    if (subs.length < PEOPLE_AT_ONCE) {
+    if (stretch.next === null) {
       return { selection: { identifiers }, subs: all }
     }
-    after = subs.at(-1) ?? null
+    after = stretch.next
   }
 }
 
@@ -310,16 +311,14 @@ const noteRest = async (
   if (who === null) {
     return { failed: 'no_right' }
   }
-  const subs = await nextSubs(reads, people, who, after, PEOPLE_AT_ONCE)
-  const last = subs.at(-1)
-  if (last === undefined) {
-    return 'over'
-  }
-  const committed = await commit(async (tables) => ({
-    cursor: { phase: 'rest', batch, after: last } satisfies Cursor,
+  const { subs, next } = await nextPeople(reads, people, who, after, PEOPLE_AT_ONCE)
+  const cursor: Cursor =
+    next === null ? { phase: 'over', batch } : { phase: 'rest', batch, after: next }
+  await commit(async (tables) => ({
+    cursor,
     results: await restOf(tables, batch, subs, who, options.keepPersonal === true),
   }))
-  return committed && subs.length < PEOPLE_AT_ONCE ? 'over' : 'more'
+  return 'more'
 }
 
 /** The batch of a job, by which its passwords are taken back; null: none was begun. */
@@ -332,7 +331,7 @@ export const batchOf = (job: Job): string | null => cursorOf(job)?.batch ?? null
  */
 export const temporaryJob = (needs: TemporaryJobNeeds): JobKind => ({
   kind: 'temporary_passwords',
-  chunk(deps, job, commit) {
+  async chunk(deps, job, commit) {
     const cursor = cursorOf(job)
     switch (cursor?.phase) {
       case undefined:
@@ -343,6 +342,8 @@ export const temporaryJob = (needs: TemporaryJobNeeds): JobKind => ({
         return noteGiven(deps, cursor, commit)
       case 'rest':
         return noteRest(needs, deps, job, cursor, commit)
+      case 'over':
+        return 'over'
     }
   },
 })

@@ -7,8 +7,16 @@ import {
   type PinRecord,
 } from '../accounts/account.ts'
 import type { AccountStore } from '../accounts/ports.ts'
-import { eraseAccount, erasedHolder, type IdentifierHash, identifiersOf } from './erase_account.ts'
+import { inBlocks } from './blocks.ts'
+import {
+  eraseAccount,
+  erasedHolder,
+  erasedHolders,
+  type IdentifierHash,
+  identifiersOf,
+} from './erase_account.ts'
 import { addToIndex, changeInIndex } from './people_index.ts'
+import { addAllToIndex } from './people_index_many.ts'
 import type { AccountRow, Schema } from './schema.ts'
 import type { Sql } from './sql.ts'
 
@@ -98,6 +106,15 @@ const personColumns = (person: Person, nowMs: number) => ({
   updated_at: nowMs,
 })
 
+const accountColumns = (sub: string, person: Person, nowMs: number) => ({
+  sub,
+  ...personColumns(person, nowMs),
+  had_pin: 0,
+  password_reset_by_mail_at: 0,
+  valid_after: 0,
+  created_at: nowMs,
+})
+
 const passwordColumns = (password: PasswordRecord) => ({
   password_sealed: password.sealed,
   password_origin: password.origin,
@@ -164,7 +181,8 @@ const holderOf = async (db: Db, key: string): Promise<string | null> => {
   return row?.sub ?? null
 }
 
-type ListTable = 'account_establishments' | 'account_classes' | 'account_children'
+const LIST_TABLES = ['account_establishments', 'account_classes', 'account_children'] as const
+type ListTable = (typeof LIST_TABLES)[number]
 
 /** The lists of a person where they are searched, each value once. */
 const listRows = ({ establishments, classes, children }: Person, sub: string) => ({
@@ -207,18 +225,40 @@ const insert = async (
 ): Promise<void> => {
   await db
     .insertInto('accounts')
-    .values({
-      sub,
-      ...personColumns(person, nowMs),
-      had_pin: 0,
-      password_reset_by_mail_at: 0,
-      valid_after: 0,
-      created_at: nowMs,
-    })
+    .values(accountColumns(sub, person, nowMs))
     .execute()
   await holdIdentifier(db, hash, sub, person, nowMs)
   await placeIn(db, sub, person, null)
   await addToIndex(db, sub, person)
+}
+
+/** Many new ones in few statements: the lines of a file of people. */
+const insertAll = async (
+  db: Db,
+  people: readonly { readonly sub: string; readonly person: Person }[],
+  nowMs: number,
+): Promise<void> => {
+  const accounts = people.map(({ sub, person }) => accountColumns(sub, person, nowMs))
+  await inBlocks(accounts, (rows) => db.insertInto('accounts').values(rows).execute())
+  const held = people.map(({ sub, person }) => ({
+    identifier_key: identifierKey(person.identifier),
+    sub,
+    external_id: person.externalId,
+    first_held_at: nowMs,
+  }))
+  // An identifier that somebody has or had is refused by its primary key, and with it the whole.
+  await inBlocks(held, (rows) => db.insertInto('identifier_history').values(rows).execute())
+  const lists = people.map(({ sub, person }) => listRows(person, sub))
+  for (const table of LIST_TABLES) {
+    const rows = lists.flatMap((one): object[] => one[table])
+    await inBlocks(rows, (some) =>
+      db
+        .insertInto(table)
+        .values(some as never)
+        .execute(),
+    )
+  }
+  await addAllToIndex(db, people)
 }
 
 const update = async (
@@ -297,6 +337,27 @@ export const createAccountStore = (
     erase: (sub, subjects, nowMs) =>
       atomically((tx) => eraseAccount(tx, hash, sub, subjects, nowMs)),
     insert: (sub, person, nowMs) => atomically((tx) => insert(tx, hash, sub, person, nowMs)),
+    async lookUp(keys, externalIds) {
+      const holders = await erasedHolders(db, hash, keys)
+      await inBlocks(keys, async (some) => {
+        const rows = await db
+          .selectFrom('identifier_history')
+          .select(['identifier_key', 'sub'])
+          .where('identifier_key', 'in', some)
+          .execute()
+        for (const { identifier_key: key, sub } of rows) {
+          holders.set(key, sub)
+        }
+      })
+      const byExternalId = new Map<string, Account>()
+      await inBlocks(externalIds, async (some) => {
+        for (const row of await withKeys(db).where('external_id', 'in', some).execute()) {
+          byExternalId.set(row.external_id ?? '', accountOf(row))
+        }
+      })
+      return { holders, byExternalId }
+    },
+    insertAll: (people, nowMs) => atomically((tx) => insertAll(tx, people, nowMs)),
     update: (sub, person, nowMs) => atomically((tx) => update(tx, hash, sub, person, nowMs)),
     setProtection: (sub, protection) => set(sub, { protection }),
     setDisabled: (sub, atMs) =>

@@ -74,11 +74,7 @@ export const createApplicationStore = ({ db, atomically }: Sql): ApplicationStor
       return newest?.seq ?? 0
     },
     async list() {
-      const rows = await db
-        .selectFrom('applications')
-        .selectAll()
-        .orderBy('client_id')
-        .execute()
+      const rows = await db.selectFrom('applications').selectAll().orderBy('client_id').execute()
       return rows.map(applicationOf)
     },
     async find(clientId) {

@@ -51,11 +51,7 @@ export const createConsentStore = ({ db }: Sql): ConsentStore => ({
       .deleteFrom('consents')
       .where('client_id', '=', clientId)
       .where('sub', 'in', (eb) =>
-        eb
-          .selectFrom('consents')
-          .select('sub')
-          .where('client_id', '=', clientId)
-          .limit(limit),
+        eb.selectFrom('consents').select('sub').where('client_id', '=', clientId).limit(limit),
       )
       .executeTakeFirst()
     return Number(numDeletedRows)

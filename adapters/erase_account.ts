@@ -1,4 +1,5 @@
 import { type Kysely, sql } from 'kysely'
+import { inBlocks } from './blocks.ts'
 import { placeAgain } from './people_index.ts'
 import type { Schema } from './schema.ts'
 
@@ -22,6 +23,32 @@ export const erasedHolder = async (
     .where('hash', '=', hash(key))
     .executeTakeFirst()
   return row?.sub ?? null
+}
+
+/** As `erasedHolder`, for many; by key. */
+export const erasedHolders = async (
+  db: Db,
+  hash: IdentifierHash | undefined,
+  keys: readonly string[],
+): Promise<Map<string, string>> => {
+  const holders = new Map<string, string>()
+  // Mostly nobody was ever erased: then no key is hashed.
+  const any = await db.selectFrom('erased_identifiers').select('sub').limit(1).executeTakeFirst()
+  if (hash === undefined || any === undefined) {
+    return holders
+  }
+  const keyOf = new Map(keys.map((key) => [hash(key), key]))
+  await inBlocks([...keyOf.keys()], async (some) => {
+    const rows = await db
+      .selectFrom('erased_identifiers')
+      .select(['hash', 'sub'])
+      .where('hash', 'in', some)
+      .execute()
+    for (const row of rows) {
+      holders.set(keyOf.get(row.hash) ?? '', row.sub)
+    }
+  })
+  return holders
 }
 
 /** Every identifier that somebody has or had, as keys. */

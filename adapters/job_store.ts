@@ -1,5 +1,5 @@
-import type { Job, JobProgress, JobStore, Json } from '../accounts/job_ports.ts'
 import type { Selectable } from 'kysely'
+import type { Job, JobProgress, JobStore, Json } from '../accounts/job_ports.ts'
 import type { Schema } from './schema.ts'
 import type { Sql } from './sql.ts'
 

@@ -7,7 +7,7 @@ import type { AccountRow, Schema } from './schema.ts'
 import type { Sql } from './sql.ts'
 
 type Db = Kysely<Schema>
-type Where = Pick<Person, 'establishments' | 'classes'>
+export type Where = Pick<Person, 'establishments' | 'classes'>
 type Place = Pick<Schema['people_places'], 'establishment' | 'class'>
 
 const list = (json: string): string[] => JSON.parse(json) as string[]
@@ -68,31 +68,43 @@ const childrenOf = async (db: Db, { userType, children }: Person): Promise<Where
   }))
 }
 
-const joined = (words: readonly string[]): string => words.map((word) => ` ${word}`).join('')
+export const joined = (words: readonly string[]): string => words.map((word) => ` ${word}`).join('')
+
+/** A row for each word of somebody. */
+export const wordRows = (
+  row: Pick<Schema['people_words'], 'facet'> & { readonly id: number },
+  person: Person,
+): Schema['people_words'][] => {
+  const words = searchWords(person)
+  const shared = { ...row, sort_name: sortName(person), words: joined(words) }
+  return words.map((word) => ({ word, ...shared }))
+}
+
+/** A row for each place where somebody is found. */
+export const placeRows = (
+  id: number,
+  person: Person,
+  children: readonly Where[],
+): Schema['people_places'][] => {
+  const sort_name = sortName(person)
+  return placesOf(person, children).map((place) => ({ ...place, sort_name, id }))
+}
 
 const insertWords = async (
   db: Db,
   row: Pick<Schema['people_words'], 'facet'> & { readonly id: number },
   person: Person,
 ): Promise<void> => {
-  const words = searchWords(person)
-  if (words.length > 0) {
-    const shared = { ...row, sort_name: sortName(person), words: joined(words) }
-    await db
-      .insertInto('people_words')
-      .values(words.map((word) => ({ word, ...shared })))
-      .execute()
+  const rows = wordRows(row, person)
+  if (rows.length > 0) {
+    await db.insertInto('people_words').values(rows).execute()
   }
 }
 
 const insertPlaces = async (db: Db, id: number, person: Person): Promise<void> => {
-  const places = placesOf(person, await childrenOf(db, person))
-  if (places.length > 0) {
-    const sort_name = sortName(person)
-    await db
-      .insertInto('people_places')
-      .values(places.map((place) => ({ ...place, sort_name, id })))
-      .execute()
+  const rows = placeRows(id, person, await childrenOf(db, person))
+  if (rows.length > 0) {
+    await db.insertInto('people_places').values(rows).execute()
   }
 }
 
@@ -151,7 +163,7 @@ export const placeAgain = async (db: Db, subs: readonly string[]): Promise<void>
   }
 }
 
-const FACET = sql.raw<number>(facetOf('accounts'))
+export const FACET = sql.raw<number>(facetOf('accounts'))
 
 const insertRow = (db: Db, sub: string, person: Person) =>
   db

@@ -29,6 +29,8 @@ interface Row {
   readonly id: number
   readonly facet: number
   readonly key: string
+  /** How many there are on all pages, where that is known anyway. */
+  readonly total?: number
 }
 
 /** Names with the same key stay apart by `id`. */
@@ -40,8 +42,6 @@ const BY_NAME = sql`p.id, p.facet, p.sort_name AS key`
 /** How a page is read. */
 interface Plan {
   readonly by: PeopleCursor['by']
-  /** All of them are looked at for one page. */
-  readonly few?: true
   rows(after: PeopleCursor | null, limit: number): Sql
   /** At most `limit` of them as `id`, each once, in no order. */
   some(limit: number | null): Sql
@@ -52,11 +52,10 @@ const limited = (limit: number | null): Sql => (limit === null ? sql`` : sql`LIM
 /** Few enough fit one condition: all of them are looked at, and the others asked of each. */
 const gathered = ({ from }: Way, checks: Condition): Plan => ({
   by: 'name',
-  few: true,
   rows: (after, limit) =>
-    sql`SELECT DISTINCT ${BY_NAME} ${from}
-      AND ${checks} AND ${behind(sql`p.sort_name`, sql`p.id`, after)}
-      ORDER BY p.sort_name, p.id LIMIT ${limit}`,
+    sql`WITH g AS MATERIALIZED (SELECT DISTINCT ${BY_NAME} ${from} AND ${checks})
+      SELECT g.id, g.facet, g.key, (SELECT count(*) FROM g) AS total FROM g
+      WHERE ${behind(sql`g.key`, sql`g.id`, after)} ORDER BY g.key, g.id LIMIT ${limit}`,
   some: (limit) => sql`SELECT DISTINCT p.id ${from} AND ${checks} ${limited(limit)}`,
 })
 
@@ -143,29 +142,24 @@ const goesOnByWord = (after: PeopleCursor | null, ways: readonly Way[]): Plan | 
   return way?.prefix === undefined ? null : byWord(way, way.prefix, checksBut(ways, way))
 }
 
-interface Reading {
-  readonly ways: readonly Way[]
-  readonly plan: Plan
-}
-
 /** Null: nobody can fit. */
 const planned = async (
   db: Db,
   filter: PeopleFilter,
   after: PeopleCursor | null,
   gatheredUsMax: number,
-): Promise<Reading | null> => {
+): Promise<Plan | null> => {
   const { all, ...asked } = await ask(db, filter)
   if (isForNobody(filter, asked)) {
     return null
   }
   const ways = waysOf(asked)
   if (ways.every(({ kind }) => kind === 'facets')) {
-    return { ways, plan: byFacet(asked.facets ?? all) }
+    return byFacet(asked.facets ?? all)
   }
   const begun = goesOnByWord(after, ways)
   if (begun !== null) {
-    return { ways, plan: begun }
+    return begun
   }
   const estimated = await estimate(db, ways)
   const [first] = estimated
@@ -179,8 +173,30 @@ const planned = async (
   )
   const goesOnByName = after?.by === 'name' && plan.by === 'word'
   return first.costUs <= gatheredUsMax || goesOnByName
-    ? { ways, plan: gathered(first.way, checksBut(ways, first.way)) }
-    : { ways, plan }
+    ? gathered(first.way, checksBut(ways, first.way))
+    : plan
+}
+
+/**
+ * Everybody of a filter as `FROM … WHERE` with a row `p` of `people_index`, to be read in the order
+ * of one of its keys: from the few whom a condition finds, or from all. Null: nobody.
+ */
+const everybody = async (
+  db: Db,
+  filter: PeopleFilter,
+  gatheredUsMax: number,
+): Promise<Sql | null> => {
+  const asked = await ask(db, filter)
+  if (isForNobody(filter, asked)) {
+    return null
+  }
+  const ways = waysOf(asked)
+  const [first] = await estimate(db, ways)
+  if (first === undefined || first.costUs > gatheredUsMax) {
+    return sql`FROM people_index AS p WHERE ${allOf(ways.map(({ holds }) => holds))}`
+  }
+  const { some } = gathered(first.way, checksBut(ways, first.way))
+  return sql`FROM (${some(null)}) AS f CROSS JOIN people_index AS p WHERE p.id = f.id`
 }
 
 const inOrder = (words: Iterable<string>): string[] =>
@@ -248,6 +264,42 @@ const listed = async (db: Db, rows: readonly Row[]): Promise<PersonListed[]> => 
 
 const NOBODY: PeoplePage = { people: [], next: null }
 
+const counted = async (db: Db, plan: Plan, most: number | undefined): Promise<number> => {
+  const { rows } = await sql<{ count: number }>`SELECT count(*) AS count
+    FROM (${plan.some(most ?? null)}) AS fitting`.execute(db)
+  return Number(rows[0]?.count ?? 0)
+}
+
+/** How many there are on all pages, asked for only where a page does not know. */
+const total = async (
+  db: Db,
+  plan: Plan,
+  rows: readonly Row[],
+  isAll: boolean,
+  most: number,
+): Promise<number> => {
+  if (isAll) {
+    return rows.length
+  }
+  const known = rows[0]?.total
+  return known === undefined ? counted(db, plan, most) : Number(known)
+}
+
+/** `rows`: one more than the page has, where another one follows. */
+const pageOf = async (
+  db: Db,
+  { by }: Plan,
+  rows: readonly Row[],
+  limit: number,
+): Promise<PeoplePage> => {
+  const here = rows.slice(0, limit)
+  const last = rows.length > limit ? here.at(-1) : undefined
+  return {
+    people: await listed(db, here),
+    next: last === undefined ? null : writeCursor({ by, key: last.key, id: last.id }),
+  }
+}
+
 /** Distinct values of a column, as many steps through its index. */
 const establishmentsThere = async (db: Db): Promise<string[]> => {
   const { rows } = await sql<{ one: string | null }>`
@@ -279,44 +331,46 @@ const classesAt = async (db: Db, establishment: string): Promise<string[]> => {
  * than `gatheredUsMax` (µs) to be put in order is read as a stream.
  */
 export const createPeopleSearch = (db: Db, gatheredUsMax = GATHERED_US_MAX): PeopleSearch => ({
-  async page(filter, after, limit) {
+  async page(filter, after, limit, most) {
     const from = readCursor(after)
-    const reading = await planned(db, filter, from, gatheredUsMax)
-    if (reading === null) {
-      return NOBODY
+    const plan = await planned(db, filter, from, gatheredUsMax)
+    if (plan === null) {
+      return { ...NOBODY, ...(most !== undefined && { count: 0 }) }
     }
-    const { plan } = reading
     const begin = from?.by === plan.by ? from : null
     const { rows } = await sql<Row>`${plan.rows(begin, limit + 1)}`.execute(db)
-    const here = rows.slice(0, limit)
-    const last = rows.length > limit ? here.at(-1) : undefined
-    return {
-      people: await listed(db, here),
-      next: last === undefined ? null : writeCursor({ by: plan.by, key: last.key, id: last.id }),
+    const page = await pageOf(db, plan, rows, limit)
+    if (most === undefined) {
+      return page
     }
+    const isAll = begin === null && page.next === null
+    return { ...page, count: Math.min(await total(db, plan, rows, isAll, most), most) }
   },
   async count(filter, most) {
-    const reading = await planned(db, filter, null, gatheredUsMax)
-    if (reading === null) {
-      return 0
-    }
-    const { rows } = await sql<{ count: number }>`SELECT count(*) AS count
-      FROM (${reading.plan.some(most ?? null)}) AS fitting`.execute(db)
-    return Number(rows[0]?.count ?? 0)
+    const plan = await planned(db, filter, null, gatheredUsMax)
+    return plan === null ? 0 : counted(db, plan, most)
   },
   async subs(filter, after, limit) {
-    const reading = await planned(db, filter, null, gatheredUsMax)
-    if (reading === null) {
+    const from = await everybody(db, filter, gatheredUsMax)
+    if (from === null) {
       return []
     }
-    const { plan, ways } = reading
-    const beyond = sql`p.sub > ${after ?? ''}`
-    const { rows } = await sql<{ sub: string }>`SELECT p.sub FROM ${
-      plan.few === true
-        ? sql`(${plan.some(null)}) AS f CROSS JOIN people_index AS p WHERE p.id = f.id AND ${beyond}`
-        : sql`people_index AS p WHERE ${beyond} AND ${allOf(ways.map(({ holds }) => holds))}`
-    } ORDER BY p.sub LIMIT ${limit}`.execute(db)
+    const { rows } = await sql<{ sub: string }>`SELECT p.sub ${from}
+      AND p.sub > ${after ?? ''} ORDER BY p.sub LIMIT ${limit}`.execute(db)
     return rows.map(({ sub }) => sub)
+  },
+  async walk(filter, after, limit) {
+    const from = await everybody(db, filter, gatheredUsMax)
+    if (from === null) {
+      return { subs: [], next: null }
+    }
+    const { rows } = await sql<{ sub: string; id: number }>`SELECT p.sub, p.id ${from}
+      AND p.id > ${Number(after ?? 0)} ORDER BY p.id LIMIT ${limit}`.execute(db)
+    const last = rows.length < limit ? undefined : rows.at(-1)
+    return {
+      subs: rows.map(({ sub }) => sub),
+      next: last === undefined ? null : String(last.id),
+    }
   },
   establishments: () => establishmentsThere(db),
   classes: (establishment) => classesAt(db, establishment),

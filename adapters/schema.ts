@@ -1,7 +1,7 @@
 import type { Generated } from 'kysely'
 import type { ChosenLocale, Locale, PasswordOrigin, PinRecord } from '../accounts/account.ts'
-import type { IssuedKind, Job } from '../accounts/job_ports.ts'
 import type { ApplicationChange, ApplicationKind } from '../accounts/application_ports.ts'
+import type { IssuedKind, Job } from '../accounts/job_ports.ts'
 import type { OtpKey } from '../accounts/otp_key.ts'
 import type {
   AuditEntry,

@@ -9,6 +9,7 @@ import { AppError } from '../accounts/errors.ts'
 import { createFlush } from './flush.ts'
 import { createLock } from './lock.ts'
 import type { Schema } from './schema.ts'
+import { createCheckpoints } from './sqlite_checkpoint.ts'
 import { createDialect, createStatements, type Prepared, runQuery } from './sqlite_dialect.ts'
 
 /** How long another process may keep us from writing, such as the command line beside us. */
@@ -55,6 +56,10 @@ const PRAGMAS = [
   'PRAGMA trusted_schema = OFF',
   'PRAGMA temp_store = MEMORY',
   'PRAGMA journal_size_limit = 67108864',
+  // Only where the checkpoints beside do not keep up: a commit that copies the log takes long.
+  'PRAGMA wal_autocheckpoint = 8000',
+  // Acts on many people touch rows all over the tables; a page that is cached is not read again.
+  'PRAGMA cache_size = -32768',
 ]
 
 const isBusy = (error: unknown): boolean =>
@@ -145,6 +150,7 @@ export const openSqlite = async (file: string): Promise<Sqlite> => {
   const direct: Direct = { prepare: (sql) => prepare(sql).statement }
   const lock = createLock()
   const flush = createFlush(`${file}-wal`)
+  const checkpoints = createCheckpoints(file)
   const inside = new AsyncLocalStorage<{ open: boolean }>()
 
   const refuseInside = (): void => {
@@ -169,6 +175,7 @@ export const openSqlite = async (file: string): Promise<Sqlite> => {
 
   const onDisk = async <T>(committed: Promise<T>): Promise<T> => {
     const result = await committed
+    checkpoints.committed()
     await flush.flushed()
     return result
   }
@@ -216,6 +223,7 @@ export const openSqlite = async (file: string): Promise<Sqlite> => {
     read: (work) => turn(() => work(direct)),
     write: (work) => turn(() => write(work)),
     close: async () => {
+      await checkpoints.close()
       await turn(() => {
         if (raw.isOpen) {
           raw.close()

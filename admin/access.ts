@@ -119,7 +119,7 @@ export const enter = async (ctx: Context, console: Console): Promise<Entry> => {
   if (nowMs - session.seenAt >= SEEN_MS) {
     await site.deps.store.consoleSessions.seen(session.idHash, nowMs)
     // Somebody at work in the console is at work in the gateway's session too.
-    await (await site.provider.Session.findByUid(session.sessionUid))?.persist()
+    await site.prolong(session.sessionUid)
   }
   return { ok: true, entered: { account, session, grant, fresh, freshParams } }
 }

@@ -1,5 +1,10 @@
 import type { ApplicationKind } from '../accounts/application_ports.ts'
-import { CLAIMS_OF_SCOPE, type Registration, registeredClaims, usesSecret } from '../accounts/registration.ts'
+import {
+  CLAIMS_OF_SCOPE,
+  type Registration,
+  registeredClaims,
+  usesSecret,
+} from '../accounts/registration.ts'
 import type { ConsolePages } from '../views/console/pages.ts'
 
 /** The scopes that carry what it may have. */

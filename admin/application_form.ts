@@ -60,33 +60,50 @@ interface Reading {
 
 /** What the choice "by its kind" stands for. */
 const chosenMethod = (form: Fields, kind: ApplicationKind): string =>
-  form.text('auth_method') === ''
-    ? (OF_KIND[kind]['auth_method'] ?? '')
-    : form.text('auth_method')
+  form.text('auth_method') === '' ? (OF_KIND[kind]['auth_method'] ?? '') : form.text('auth_method')
 
 /** New applications take what their kind needs; later on the ticks say. */
 const isTicked = (form: Fields, isNew: boolean, kind: ApplicationKind, name: string): boolean =>
   form.ticked(name) || (isNew && OF_KIND[kind][name] === 'yes')
 
-const registrationFrom = ({ form, before, token }: Reading, kind: ApplicationKind): object => {
+/** Keys that were written out stay until an address for them is given. */
+const keysFrom = (form: Fields, method: string, before: Registration | null): object => {
+  const typed = form.text('jwks_uri').trim()
+  const jwks = typed === '' && method === 'private_key_jwt' ? before?.jwks : undefined
+  return jwks === undefined ? given('jwks_uri', typed) : { jwks }
+}
+
+const logoutFrom = (form: Fields, before: Registration | null): object => {
+  const uri = form.text('backchannel_logout_uri').trim()
+  return {
+    ...given('backchannel_logout_uri', uri),
+    // Those that want it told by session say so; a new one may.
+    backchannel_logout_session_required:
+      uri !== '' && (before?.backchannel_logout_session_required ?? true),
+  }
+}
+
+const idOf = ({ form, before, token }: Reading): string => {
+  const typed = form.text('client_id').trim()
+  return before?.client_id ?? (typed === '' ? idFrom(form.text('client_name'), token) : typed)
+}
+
+/** Addresses that may be left out. */
+const ADDRESSES = ['initiate_login_uri', 'client_uri', 'logo_uri', 'sector_identifier_uri'] as const
+
+const registrationFrom = (reading: Reading, kind: ApplicationKind): object => {
+  const { form, before } = reading
   const isNew = before === null
-  const kept = before ?? {}
-  const { jwks, backchannel_logout_session_required: named } = kept as Partial<Registration>
-  const name = form.text('client_name').trim()
-  const typedId = form.text('client_id').trim()
   const refreshes = form.ticked('refresh')
   const method = chosenMethod(form, kind)
-  const logout = form.text('backchannel_logout_uri').trim()
   const age = form.text('default_max_age').trim()
   return {
-    client_id: before?.client_id ?? (typedId === '' ? idFrom(name, token) : typedId),
-    client_name: name,
+    client_id: idOf(reading),
+    client_name: form.text('client_name').trim(),
     token_endpoint_auth_method: method,
     redirect_uris: lines(form.text('redirect_uris')),
     post_logout_redirect_uris: lines(form.text('post_logout_redirect_uris')),
-    ...given('initiate_login_uri', form.text('initiate_login_uri')),
-    ...given('client_uri', form.text('client_uri')),
-    ...given('logo_uri', form.text('logo_uri')),
+    ...Object.assign({}, ...ADDRESSES.map((name) => given(name, form.text(name)))),
     contacts: lines(form.text('contacts')),
     user_types: USER_TYPES.filter((type) => form.ticked(`type_${type}`)),
     scope: refreshes ? `${SCOPE} offline_access` : SCOPE,
@@ -96,17 +113,12 @@ const registrationFrom = ({ form, before, token }: Reading, kind: ApplicationKin
     grant_types: ['authorization_code', ...(refreshes ? ['refresh_token'] : [])],
     id_token_signed_response_alg: isTicked(form, isNew, kind, 'rs256') ? 'RS256' : 'ES256',
     subject_type: form.ticked('pairwise') ? 'pairwise' : 'public',
-    ...given('sector_identifier_uri', form.text('sector_identifier_uri')),
-    ...given('backchannel_logout_uri', logout),
-    backchannel_logout_session_required: logout !== '' && (named ?? true),
+    ...logoutFrom(form, before),
     ...(age === '' ? {} : { default_max_age: Number(age) }),
     require_auth_time: before?.require_auth_time ?? true,
     require_pushed_authorization_requests: form.ticked('par'),
     dpop_bound_access_tokens: form.ticked('dpop'),
-    // Keys that were written out stay until an address for them is given.
-    ...(method === 'private_key_jwt' && form.text('jwks_uri').trim() === '' && jwks !== undefined
-      ? { jwks }
-      : given('jwks_uri', form.text('jwks_uri'))),
+    ...keysFrom(form, method, before),
     consent: form.text('owner') === 'others',
   }
 }
@@ -167,7 +179,8 @@ export const readApplicationForm = (reading: Reading): Read => {
 const ticks = (names: readonly string[], prefix: string): Record<string, string> =>
   Object.fromEntries(names.map((name) => [`${prefix}${name}`, 'yes']))
 
-const tick = (name: string, isOn: boolean): Record<string, string> => (isOn ? { [name]: 'yes' } : {})
+const tick = (name: string, isOn: boolean): Record<string, string> =>
+  isOn ? { [name]: 'yes' } : {}
 
 /** What the form shows of what is registered. */
 export const typedFrom = (kind: ApplicationKind, registration: Registration) => ({

@@ -1,4 +1,4 @@
-import { identifierKey, fullName } from '../accounts/account.ts'
+import { fullName, identifierKey } from '../accounts/account.ts'
 import type { RegisteredApplication } from '../accounts/application_ports.ts'
 import {
   changeApplication,
@@ -63,8 +63,7 @@ const findOurs = async (visit: Visit): Promise<RegisteredApplication> => {
   return registered
 }
 
-const hrefOf = (clientId: string): string =>
-  `${APPLICATIONS_PATH}/${encodeURIComponent(clientId)}`
+const hrefOf = (clientId: string): string => `${APPLICATIONS_PATH}/${encodeURIComponent(clientId)}`
 
 const headOf = (
   { registration, registered }: Found,
@@ -428,7 +427,12 @@ const NOBODY = { personName: null, forThem: true, claims: [] } as const
 export const showClaims = async (visit: Visit): Promise<void> => {
   const head = headOf(await findOne(visit), 'claims')
   const typed = visit.query['person'] ?? ''
-  await sendConsolePage(visit, 'console/applications_claims', { head, typed, errors: [], ...NOBODY })
+  await sendConsolePage(visit, 'console/applications_claims', {
+    head,
+    typed,
+    errors: [],
+    ...NOBODY,
+  })
 }
 
 /** `POST /admin/applications/:client/claims`: what it would learn of somebody, which is noted. */
@@ -461,7 +465,9 @@ export const submitClaims = async (visit: Visit): Promise<void> => {
 
 /** `GET /admin/applications/:client/test` */
 export const showTest = async (visit: Visit): Promise<void> =>
-  sendConsolePage(visit, 'console/applications_test', { head: headOf(await findOne(visit), 'test') })
+  sendConsolePage(visit, 'console/applications_test', {
+    head: headOf(await findOne(visit), 'test'),
+  })
 
 const PROMPTS = ['', 'login', 'none', 'consent']
 

@@ -5,7 +5,12 @@ import type { Registration } from '../accounts/registration.ts'
 export type Tested =
   /** The answer is none of a test that this browser began, or it came too late. */
   | { readonly how: 'unknown' }
-  | { readonly how: 'refused'; readonly clientId: string; readonly error: string; readonly why: string }
+  | {
+      readonly how: 'refused'
+      readonly clientId: string
+      readonly error: string
+      readonly why: string
+    }
   /** Signed in; the gateway has not what it takes to redeem the code in the application's name. */
   | { readonly how: 'code'; readonly clientId: string }
   | {

@@ -74,7 +74,8 @@ const error = (field: string, which = field): ConsoleError => ({
 
 interface Found {
   readonly field: Field
-  readonly value: string | number | null
+  /** Null: it means nothing; undefined: not asked for. */
+  readonly value: string | number | null | undefined
 }
 
 const errorsOf = (found: readonly Found[]): ConsoleError[] => {
@@ -92,14 +93,12 @@ export const askedOf = async (visit: Visit, query: AuditQuery): Promise<Asked> =
   const by = actor === undefined ? undefined : await subOf(visit, actor)
   const fromMs = from === undefined ? undefined : dayOf(from, 0, timeZone)
   const toMs = to === undefined ? undefined : dayOf(to, 1, timeZone)
-  const errors = errorsOf(
-    [
-      { field: 'person', value: sub },
-      { field: 'actor', value: by },
-      { field: 'from', value: fromMs },
-      { field: 'to', value: toMs },
-    ].filter((one): one is Found => one.value !== undefined),
-  )
+  const errors = errorsOf([
+    { field: 'person', value: sub },
+    { field: 'actor', value: by },
+    { field: 'from', value: fromMs },
+    { field: 'to', value: toMs },
+  ])
   const acts = act === undefined ? undefined : actsIn(act)
   const fields = {
     sub: sub ?? undefined,
@@ -148,7 +147,8 @@ const shown = (
 ): Model['entries'][number] => ({
   seq: entry.seq,
   at: new Date(entry.atMs).toISOString(),
-  act: entry.act,
+  // Written by a newer version that ran here before.
+  act: isAuditAct(entry.act) ? entry.act : 'unknown',
   refused: entry.outcome === 'refused',
   sealed: entry.sealed,
   whom: entry.sub === null ? null : whomOf(entry.sub, people),

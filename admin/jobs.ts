@@ -11,6 +11,7 @@ import { startUndo, UNDO, undoParamsOf, whyNotUndone } from '../accounts/undo_jo
 import { csvCell } from '../cards/csv_cell.ts'
 import { hasRight } from '../policies/admin_rights.ts'
 import type { ConsoleMessage, ConsolePages } from '../views/console/pages.ts'
+import { importOfJob, isImportJob } from './import_report.ts'
 import { namesOf } from './people_act.ts'
 import { goTo, sendConsolePage, type Visit } from './visit.ts'
 
@@ -198,7 +199,13 @@ const sendJob = async (visit: Visit, job: Job, refused?: ConsoleMessage): Promis
   })
 
 /** `GET /admin/jobs/:id` */
-export const showJob = async (visit: Visit): Promise<void> => sendJob(visit, await jobOf(visit))
+export const showJob = async (visit: Visit): Promise<void> => {
+  const job = await jobOf(visit)
+  // An import has pages of its own.
+  await (isImportJob(job)
+    ? goTo(visit, importOfJob(job))
+    : sendJob(visit, job))
+}
 
 /** `POST /admin/jobs/:id/cancel` */
 export const cancelHere = async (visit: Visit): Promise<void> => {

@@ -11,7 +11,7 @@ import { sendConsolePage, type Visit } from './visit.ts'
 const PEOPLE_PATH = '/admin/people'
 const PEOPLE_A_PAGE = 50
 /** Above it is said that there are more: the page of an act counts all of them. */
-const COUNTED_MAX = 1_000
+const COUNTED_MAX = 500
 /** A list to choose from that is longer helps nobody. */
 const ESTABLISHMENTS_MAX = 200
 
@@ -75,23 +75,24 @@ export const showPeople = async (visit: Visit): Promise<void> => {
   const asked = filterQuery(query)
   const text = filterText(asked)
   const after = query['after'] ?? null
-  const [page, counted, establishments, classes] = await Promise.all([
-    people.page(filter, after, PEOPLE_A_PAGE),
-    people.count(filter, COUNTED_MAX + 1),
+  const [page, establishments, classes] = await Promise.all([
+    people.page(filter, after, PEOPLE_A_PAGE, COUNTED_MAX + 1),
     establishmentsOf(visit, scope),
     // The classes of people in no establishment, where there are none.
     people.classes(filter.establishment ?? ''),
   ])
+  const { count = 0 } = page
   await sendConsolePage(visit, 'console/people_list', {
     asked,
     filter: text,
+    narrowed: Object.keys(asked).some((field) => field !== 'q'),
     types: scope.userTypes ?? USER_TYPES,
     choices: CHOICES,
     establishments,
     classes,
     people: page.people.map(rowOf),
-    count: Math.min(counted, COUNTED_MAX),
-    more: counted > COUNTED_MAX,
+    count: Math.min(count, COUNTED_MAX),
+    more: count > COUNTED_MAX,
     acts: actsFor(who.role),
     exportHref: hasRight(who.role, 'export_people') ? address(`${PEOPLE_PATH}/export`, text) : null,
     firstHref: after === null ? null : address(PEOPLE_PATH, text),

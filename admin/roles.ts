@@ -47,16 +47,13 @@ const send = async (
   errors: readonly ConsoleError[] = [],
   refused?: ConsoleError,
 ): Promise<void> => {
-  const { store } = visit.console.site.deps
   await sendConsolePage(
     visit,
     'console/roles',
     {
       holders: await holdersOf(visit),
       userTypes: USER_TYPES,
-      establishments: await store.people
-        .homes({})
-        .then((homes) => homes.filter((one) => one !== null)),
+      establishments: await visit.console.lists.people.establishments(),
       typed: visit.form.all(),
       errors,
       refused,

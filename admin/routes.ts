@@ -8,7 +8,26 @@ import { exportAudit } from './audit_export.ts'
 import type { Console } from './console.ts'
 import { type ConsoleRoute, dispatch, matcher, visitAgain } from './dispatch.ts'
 import { APPLICATION_ROUTES } from './application_routes.ts'
+import { POLICY_ROUTES } from './policy_routes.ts'
 import { showHome } from './home.ts'
+import { chooseColumns, showColumns } from './import_columns.ts'
+import {
+  confirmImport,
+  exportCheck,
+  exportResult,
+  showCheck,
+  showResult,
+} from './import_report.ts'
+import { uploadImport } from './import_upload.ts'
+import { purgeHere, showLeavers, showNewYear } from './import_year.ts'
+import {
+  cancelImport,
+  discardImport,
+  importAgain,
+  resumeImport,
+  showImport,
+  showImports,
+} from './imports.ts'
 import { showInvite, submitInvite } from './invite.ts'
 import {
   cancelHere,
@@ -65,8 +84,26 @@ export const CONSOLE_ROUTES: readonly ConsoleRoute[] = [
   ['post', '/admin/jobs/:id/undo', 'act_on_people', 'jobs', undoHere],
   ['post', '/admin/jobs/:id/files/:name', 'act_on_people', 'jobs', takeFile],
   ...APPLICATION_ROUTES,
+  ...POLICY_ROUTES,
   ['get', '/admin/audit', 'see_audit', 'audit', showAudit],
   ['post', '/admin/audit/export', 'export_audit', 'audit', exportAudit],
+  ['get', '/admin/imports', 'import_people', 'imports', showImports],
+  ['upload', '/admin/imports/upload', 'import_people', 'imports', uploadImport],
+  ['get', '/admin/imports/new_year', 'import_people', 'imports', showNewYear],
+  ['get', '/admin/imports/leavers', 'import_people', 'imports', showLeavers],
+  ['post', '/admin/imports/leavers/purge', 'purge_leavers', 'imports', purgeHere],
+  ['get', '/admin/imports/:id/columns', 'import_people', 'imports', showColumns],
+  ['post', '/admin/imports/:id/columns', 'import_people', 'imports', chooseColumns],
+  ['get', '/admin/imports/:id/check', 'import_people', 'imports', showCheck],
+  ['get', '/admin/imports/:id/check.csv', 'import_people', 'imports', exportCheck],
+  ['get', '/admin/imports/:id/result', 'import_people', 'imports', showResult],
+  ['get', '/admin/imports/:id/result.csv', 'import_people', 'imports', exportResult],
+  ['post', '/admin/imports/:id/import', 'import_people', 'imports', confirmImport],
+  ['post', '/admin/imports/:id/cancel', 'import_people', 'imports', cancelImport],
+  ['post', '/admin/imports/:id/resume', 'import_people', 'imports', resumeImport],
+  ['post', '/admin/imports/:id/again', 'import_people', 'imports', importAgain],
+  ['post', '/admin/imports/:id/discard', 'import_people', 'imports', discardImport],
+  ['get', '/admin/imports/:id', 'import_people', 'imports', showImport],
   ['get', '/admin/roles', 'see_roles', 'roles', showRoles],
   ['post', '/admin/roles/grant', 'change_roles', 'roles', grantRoleHere],
   ['post', '/admin/roles/:sub/revoke', 'change_roles', 'roles', revokeRoleHere],

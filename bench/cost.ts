@@ -10,6 +10,8 @@ import { Agent } from 'node:http'
 import { parseArgs } from 'node:util'
 import { hash } from 'argon2'
 import { measureCards } from './cards.ts'
+import { measurePeople } from './console_people.ts'
+import { measureImport } from './import.ts'
 import { measureJobs } from './jobs.ts'
 import { measureMail } from './mail.ts'
 import { CALLBACK, CLIENT_ID, CLIENT_SECRET, openPremises, type Premises } from './premises.ts'
@@ -172,20 +174,25 @@ const measureCost = async (json: boolean): Promise<string> => {
   }
 }
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
     json: { type: 'boolean', default: false },
     mail: { type: 'boolean', default: false },
     temporary: { type: 'boolean', default: false },
     cards: { type: 'boolean', default: false },
+    people: { type: 'boolean', default: false },
     jobs: { type: 'boolean', default: false },
+    import: { type: 'boolean', default: false },
   },
 })
 
 const measureAsked = async (): Promise<string> => {
   if (values.mail) return measureMail(values.json)
   if (values.cards) return measureCards(values.json)
+  if (values.people) return measurePeople(values.json, Number(positionals[0] ?? 1_000_000))
   if (values.jobs) return measureJobs(values.json)
+  if (values.import) return measureImport(values.json)
   return values.temporary ? measureTemporary(values.json) : measureCost(values.json)
 }
 

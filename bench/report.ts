@@ -27,6 +27,12 @@ export const residentMib = (pid: number): number => {
   }
 }
 
+/** The most memory that this process has occupied, MiB (proc(5), `VmHWM` in kB). */
+export const peakMib = (): number => {
+  const [, kib = '0'] = /VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8')) ?? []
+  return Math.round(Number(kib) / KIB_PER_MIB)
+}
+
 /** Clock ticks a second of `/proc` (`sysconf(_SC_CLK_TCK)`): 100 on every Linux that Node runs on. */
 const TICKS_PER_SECOND = 100
 

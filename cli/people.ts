@@ -104,6 +104,9 @@ const devices = about(async ({ out }, { account, core }) => {
 const REFUSALS = {
   unknown_account: 'the account is gone',
   no_pin: 'has no PIN',
+  last_administrator:
+    'is the last identity administrator: invite another one first, or say --force; ' +
+    '"admin invite --recover" makes a new one then',
   pin_not_offered: 'the policy of this user type offers no PIN',
   changed_meanwhile: 'the PIN was changed at the same moment: look again',
 } as const
@@ -112,11 +115,11 @@ const REFUSALS = {
 const administer = (
   done: string,
   already: string,
-  act: (person: Person, by: string) => Promise<AdministerResult>,
+  act: (person: Person, by: string, values: Context['values']) => Promise<AdministerResult>,
 ) =>
-  about(async ({ out, by }, person) => {
+  about(async ({ out, by, values }, person) => {
     const { identifier } = person.account
-    const result = await act(person, by)
+    const result = await act(person, by, values)
     if (!result.ok) {
       out.problem({ where: `"${identifier}"`, message: REFUSALS[result.reason] })
       return EXIT.refused
@@ -195,9 +198,13 @@ export const peopleVoidPassword: Command = {
 export const peopleDisable: Command = {
   ...aboutOne,
   name: 'people disable',
-  summary: 'shuts an account out and ends its sessions',
-  run: administer('disabled', 'disabled already', ({ core, account }, by) =>
-    disable(core.deps, core.endEverything, account.sub, by),
+  usage: `${WHO} [--force]`,
+  options: { ...WHO_OPTIONS, force: { type: 'boolean' } },
+  summary: 'shuts an account out and ends its sessions; --force: even the last administrator',
+  run: administer('disabled', 'disabled already', ({ core, account }, by, values) =>
+    disable(core.deps, core.endEverything, account.sub, by, {
+      evenTheLast: values['force'] === true,
+    }),
   ),
 }
 

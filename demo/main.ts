@@ -4,6 +4,7 @@ import { type Child, startChild } from './child.ts'
 import { type DemoSettings, prepareDemo } from './demo_settings.ts'
 import { KEYS_PATH } from './key_pages.ts'
 import { MAILBOX_PATH } from './mail_pages.ts'
+import { ADMINISTRATOR } from './sample_administrator.ts'
 import { credentialsTable, type SamplePerson, samplePeople } from './sample_people.ts'
 import { type Ending, setUpSchool } from './set_up_school.ts'
 
@@ -129,6 +130,7 @@ Vestibule is running with sample people. Start at the workspace and press “Sig
   OTP keys   ${workspace?.publicUrl}${KEYS_PATH} (plays the keys, with their codes and gauges)
   Mailbox    ${workspace?.publicUrl}${MAILBOX_PATH} (every mail that is sent lands there)
   Gateway    ${settings.issuer} (its portal shows everybody's applications)
+  Console    ${settings.issuer}/admin (sign in as ${ADMINISTRATOR.identifier}; the PIN is ${ADMINISTRATOR.pin})
   Others     ${applications}
   Data       ${settings.data} (kept for the next start; delete it to begin afresh)
   Commands   VESTIBULE_CONFIG=${settings.config} npm run --silent vestibule -- keys list

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parse } from 'csv-parse/sync'
+import { ADMINISTRATOR } from './sample_administrator.ts'
 import { type SampleKey, sampleKeys } from './sample_keys.ts'
 
 /** The file that the command line imports. */
@@ -49,7 +50,10 @@ const TO_TRY: Readonly<Record<string, string>> = {
 
 const TO_TRY_MUST_CHANGE = 'first sign-in: the initial password must be changed'
 
-function toTry({ must_change, otp_key, user_type }: SamplePerson): string {
+function toTry({ identifier, must_change, otp_key, user_type }: SamplePerson): string {
+  if (identifier === ADMINISTRATOR.identifier) {
+    return `administer: open the console, with the PIN ${ADMINISTRATOR.pin}`
+  }
   if (otp_key) {
     const { serial, pin } = otp_key
     return pin === null

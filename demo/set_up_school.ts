@@ -29,7 +29,10 @@ export async function setUpSchool(dataFolder: string, run: RunScript): Promise<v
       succeed(run, 'keys_import', ['cli/main.ts', 'keys', 'import', KEYS_FILE]),
     ),
   ])
-  await onceFor('keys_handed_out', KEYS_FILE, () => handOutKeys(run))
+  await Promise.all([
+    onceFor('keys_handed_out', KEYS_FILE, () => handOutKeys(run)),
+    succeed(run, 'administrator_set_up', ['demo/set_up_administrator.ts']),
+  ])
 }
 
 async function handOutKeys(run: RunScript): Promise<void> {

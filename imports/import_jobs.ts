@@ -2,7 +2,7 @@ import type { EndEverything } from '../accounts/administer.ts'
 import { auditEntry } from '../accounts/audit.ts'
 import { firstPace, type ImportRun, takeChunk } from '../accounts/import_chunk.ts'
 import type { LineEvent } from '../accounts/import_line.ts'
-import { type BrokenRow, readRow } from '../accounts/import_people.ts'
+import { auditOfLeavers, type BrokenRow, readRow } from '../accounts/import_people.ts'
 import type { ImportFile } from '../accounts/import_ports.ts'
 import type { Job, JobProgress, JobResult } from '../accounts/job_ports.ts'
 import type { ChunkEnd, Commit, JobKind } from '../accounts/jobs.ts'
@@ -43,6 +43,8 @@ export interface ImportNeeds {
   readonly remove: (deps: Deps, id: string) => Promise<void>
 }
 
+/** Half of a chunk is reading, and looking up line by line: others have their turn meanwhile. */
+const REST_PART = 0.2
 /** Lines whose names are read in one go, before anything is written. */
 const NAMES_AT_ONCE = 5_000
 const LEAVERS_AT_ONCE = 50
@@ -326,9 +328,14 @@ const importJob = (kind: string, dryRun: boolean, needs: ImportNeeds): JobKind =
   const end = async (deps: Deps, job: Job, commit: Commit, at: number): Promise<ChunkEnd> => {
     await forget()
     if (!dryRun) {
-      const { file } = importParams(job)
+      const { file, plan } = importParams(job)
       const found = await deps.store.importFiles.find(file)
-      const detail = { source: found?.name ?? file, job: job.id, ...job.counts }
+      const detail = {
+        source: found?.name ?? file,
+        job: job.id,
+        ...job.counts,
+        ...auditOfLeavers(plan.leavers),
+      }
       // With a cursor of its own, so that it is written once.
       await commit(async (tables) => {
         await tables.audit.append(
@@ -379,6 +386,7 @@ const importJob = (kind: string, dryRun: boolean, needs: ImportNeeds): JobKind =
 
   return {
     kind,
+    restPart: REST_PART,
     async chunk(deps, job, commit) {
       try {
         return await next(deps, job, commit)

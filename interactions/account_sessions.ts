@@ -65,10 +65,7 @@ const consentRows = async ({ site, account }: Visit): Promise<ConsentRow[]> => {
   }))
 }
 
-const takeBack = async (
-  { site, account, origin }: Visit,
-  clientId: string,
-): Promise<Outcome> => {
+const takeBack = async ({ site, account, origin }: Visit, clientId: string): Promise<Outcome> => {
   await takeBackConsent(site.deps, { sub: account.sub, clientId }, origin, site.endGrants)
   return done('sessions', 'consent_taken_back')
 }

@@ -46,6 +46,7 @@ export const showPortal = async (ctx: Context, site: Site): Promise<void> => {
       personName: fullName(account),
       accountHref: '/account',
       applications,
+      consoleHref: account.role === null ? null : site.consoleHref,
       signOutHref: '/session/end',
       notices: await noticeRows(site, account.sub, notices),
     },

@@ -135,6 +135,8 @@ export interface Site extends Sessions {
     sub: string,
     result: Readonly<Record<string, unknown>>,
   ) => Promise<void>
+  /** Somebody is at work in this session: its idle end moves on, never past its absolute one. */
+  readonly prolong: (sessionUid: string) => Promise<void>
   /** The enrolment that a session keeps for the account signed in. */
   readonly enrolmentIn: (session: unknown) => KeptEnrolment
   /** Changes it, from what it is by the time of the change. */
@@ -171,6 +173,8 @@ export interface Site extends Sessions {
   readonly portalClientId: string
   /** Issuer without a trailing slash; every absolute address starts with it. */
   readonly issuer: string
+  /** The console's first page, on whatever host. */
+  readonly consoleHref: string
   readonly secureCookies: boolean
   readonly defaultLocale: Locale
 }

@@ -19,9 +19,10 @@ export const PASSWORD_LIFETIME_DAYS_MIN = 90
 
 const days = (max: number) => z.int().min(1).max(max)
 const cidrs = z.array(
-  z
-    .string()
-    .refine((text) => parseCidr(text).ok, { error: 'is not a network such as 192.0.2.0/24' }),
+  z.string().refine((text) => parseCidr(text).ok, {
+    error: 'is not a network such as 192.0.2.0/24',
+    params: { key: 'network' },
+  }),
 )
 
 const pinSchema = z.strictObject({
@@ -100,9 +101,9 @@ export const policySchema = z
     sessions: sessionsSchema.prefault({}),
   })
   .superRefine((policy, context) => {
-    for (const { broken, path, message } of IMPOSSIBLE) {
+    for (const { key, broken, path, message } of IMPOSSIBLE) {
       if (broken(policy)) {
-        context.addIssue({ code: 'custom', path, message })
+        context.addIssue({ code: 'custom', path, message, params: { key } })
       }
     }
   })
@@ -117,57 +118,69 @@ interface PolicyShape {
   sessions: z.output<typeof sessionsSchema>
 }
 
-/** Combinations of valid values that cannot hold together. */
+/** Combinations of valid values that cannot hold together; the console has words by `key`. */
 const IMPOSSIBLE: {
+  key: string
   broken: (policy: PolicyShape) => boolean
   path: string[]
   message: string
 }[] = [
   {
+    key: 'protection_twice',
     broken: ({ protections }) => new Set(protections).size !== protections.length,
     path: ['protections'],
     message: 'names a protection twice',
   },
   {
+    key: 'pin_lengths',
     broken: ({ pin }) => pin.min_length > pin.max_length,
     path: ['pin', 'max_length'],
     message: 'must not be less than pin.min_length',
   },
   {
+    key: 'short_without_risk',
     broken: ({ passwords }) =>
       passwords.min_length < PASSWORD_LENGTH_ADVISED && passwords.risk_accepted === undefined,
     path: ['passwords', 'min_length'],
     message: `below ${PASSWORD_LENGTH_ADVISED} needs passwords.risk_accepted, the reason in writing`,
   },
   {
+    key: 'entropy_without_risk',
     broken: ({ passwords }) =>
       passwords.min_entropy_bits < 50 && passwords.risk_accepted === undefined,
     path: ['passwords', 'min_entropy_bits'],
     message: 'below 50 needs passwords.risk_accepted, the reason in writing',
   },
   {
+    key: 'strength_without_risk',
     broken: ({ passwords }) =>
       passwords.min_strength < PASSWORD_STRENGTH_ADVISED && passwords.risk_accepted === undefined,
     path: ['passwords', 'min_strength'],
     message: `below ${PASSWORD_STRENGTH_ADVISED} needs passwords.risk_accepted, the reason in writing`,
   },
   {
+    key: 'class_twice',
     broken: ({ passwords }) =>
       new Set(passwords.required_classes).size !== passwords.required_classes.length,
     path: ['passwords', 'required_classes'],
     message: 'names a class twice',
   },
   {
+    key: 'idle_over_absolute',
     broken: ({ sessions }) => sessions.idle_minutes > sessions.absolute_hours * 60,
     path: ['sessions', 'idle_minutes'],
     message: 'must not be longer than sessions.absolute_hours',
   },
   {
+    key: 'shared_over_idle',
     broken: ({ sessions }) => sessions.idle_minutes_shared > sessions.idle_minutes,
     path: ['sessions', 'idle_minutes_shared'],
     message: 'must not be longer than sessions.idle_minutes',
   },
 ]
+
+/** Of each custom refusal, `params.key`. */
+export const POLICY_REFUSALS: readonly string[] = ['network', ...IMPOSSIBLE.map(({ key }) => key)]
 
 export type Policy = z.output<typeof policySchema>
 export type PolicySet = Readonly<Record<UserType, Policy>>

@@ -34,7 +34,6 @@ export const RECOMMENDATIONS = [
   { path: 'passwords.min_strength', sources: ['nist'] },
   { path: 'passwords.required_classes', sources: ['nist'] },
   { path: 'passwords.risk_accepted', sources: ['us'] },
-  { path: 'passwords.rules_version', sources: ['us'] },
   { path: 'passwords.force_change_at_expiration', sources: ['nist', 'anssi', 'asvs'] },
   { path: 'passwords.max_lifetime_days', sources: ['us'] },
   { path: 'passwords.temporary_lifetime_days', sources: ['asvs'] },

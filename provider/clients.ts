@@ -1,6 +1,6 @@
 import type { ClientMetadata } from 'oidc-provider'
-import { CONSOLE_CLIENT_ID, CONSOLE_RETURN_PATH } from '../admin/access.ts'
 import { registeredClaims } from '../accounts/registration.ts'
+import { CONSOLE_CLIENT_ID, CONSOLE_RETURN_PATH } from '../admin/access.ts'
 import { ACCOUNT_RETURN_PATH, PROOF_RETURN_PATH } from '../interactions/fresh_proof.ts'
 import { PORTAL_RETURN_PATH } from '../interactions/portal.ts'
 import type { Tile } from '../interactions/site.ts'

@@ -69,7 +69,14 @@ export const createConsoleApp = (parts: ConsoleParts): ReturnType<Koa['callback'
   return app.callback()
 }
 
-const CONSOLE_PATH = /^\/admin(?:[/?]|$)/
+/** A request line may name a host before the path (RFC 9112 §3.2.2). */
+const CONSOLE_TARGET = /^(?:[a-z][a-z0-9+.-]*:\/\/[^/?#]*)?\/admin(?:[/?]|$)/i
+
+/** As an address has it: in small letters, without the port that goes without saying. */
+const hostOf = (protocol: string, host: string | undefined): string => {
+  const address = `${protocol}//${host}`
+  return URL.canParse(address) ? new URL(address).host : ''
+}
 
 /** Whether a request is for the console: by its host where it has one, else by its path. */
 export const isForConsole = (
@@ -80,9 +87,9 @@ export const isForConsole = (
 }) => boolean) => {
   const { url, listen } = settings.admin
   if (url === undefined) {
-    return (request) => CONSOLE_PATH.test(request.url ?? '')
+    return (request) => CONSOLE_TARGET.test(request.url ?? '')
   }
-  const { host } = new URL(url)
+  const { host, protocol } = new URL(url)
   // With a listener of its own it is served there alone.
-  return (request) => listen === undefined && request.headers.host === host
+  return ({ headers }) => listen === undefined && hostOf(protocol, headers.host) === host
 }

@@ -1,4 +1,3 @@
-import { policyFor } from '../policies/policy.ts'
 import { accountState } from '../accounts/account.ts'
 import { deviceHere } from '../accounts/devices.ts'
 import { keyUseOf } from '../accounts/key_use.ts'
@@ -6,6 +5,7 @@ import { passwordDue } from '../accounts/password_due.ts'
 import type { Deps } from '../accounts/ports.ts'
 import type { Decision, Request } from '../interactions/site.ts'
 import { nextStep, type Situation, type Wanted } from '../policies/next_step.ts'
+import { policyFor } from '../policies/policy.ts'
 import { consentDueFor } from './consent_due.ts'
 import type { Registry } from './registry.ts'
 

@@ -103,9 +103,7 @@ const known = (
   const since = new Map(ours.map(({ clientId, createdAt }) => [clientId, createdAt]))
   return {
     stamp,
-    rules: new Map(
-      all.map((one) => [one.client_id, rulesFor(one, since.get(one.client_id) ?? 0)]),
-    ),
+    rules: new Map(all.map((one) => [one.client_id, rulesFor(one, since.get(one.client_id) ?? 0)])),
     tiles: new Map(all.map((one) => [one.client_id, tileOf(one)])),
     listening: new Set(all.flatMap((one) => (one.backchannel_logout_uri ? [one.client_id] : []))),
     metadata: new Map(ours.flatMap((one) => metadataFor(deps, one))),

@@ -1,6 +1,6 @@
 import type { RequestListener } from 'node:http'
-import * as oidc from 'openid-client'
 import { type KoaContextWithOIDC, Provider } from 'oidc-provider'
+import * as oidc from 'openid-client'
 import { TEST_RETURN_PATH, type Tested } from '../admin/applications_part.ts'
 import type { Application } from './application_settings.ts'
 import { inProcess } from './own_client.ts'
@@ -131,6 +131,21 @@ export const createTestSignIn = (parts: Parts): TestSignIn => {
     return { how: 'tokens', clientId: application.client_id, idToken, userinfo }
   }
 
+  const outcome = async (application: Application, url: URL, begun: Begun): Promise<Tested> => {
+    const { clientId } = begun
+    if (authOf(application) === null && url.searchParams.has('code')) {
+      return { how: 'code', clientId }
+    }
+    try {
+      return await redeem(application, url, begun)
+    } catch (error) {
+      if (isRefusal(error)) {
+        return { how: 'refused', clientId, ...refusalOf(error) }
+      }
+      throw error
+    }
+  }
+
   return {
     begin: async (clientId, prompt, browser) => {
       const application = await find(clientId)
@@ -165,18 +180,7 @@ export const createTestSignIn = (parts: Parts): TestSignIn => {
       if (begun === null || application === null || begun.browser !== browser) {
         return { how: 'unknown' }
       }
-      const { clientId } = begun
-      if (authOf(application) === null && url.searchParams.has('code')) {
-        return { how: 'code', clientId }
-      }
-      try {
-        return await redeem(application, url, begun)
-      } catch (error) {
-        if (isRefusal(error)) {
-          return { how: 'refused', clientId, ...refusalOf(error) }
-        }
-        throw error
-      }
+      return outcome(application, url, begun)
     },
     isReturn: (clientId, redirectUri) =>
       redirectUri === returnTo && opened(requestState())?.clientId === clientId,

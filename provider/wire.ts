@@ -3,10 +3,11 @@ import type { RequestListener, Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Provider } from 'oidc-provider'
 import pino, { type Logger } from 'pino'
+import { forgetLaunches, renewSecretSeals } from '../accounts/applications.ts'
+import { type AuditKeys, createAuditKeys, erasedMark } from '../accounts/audit_seal.ts'
 import { purgeDevices } from '../accounts/devices.ts'
 import { remindOfExpiry } from '../accounts/expiry_reminders.ts'
 import { forgetJobFiles } from '../accounts/forget_job_files.ts'
-import { renewSecretSeals } from '../accounts/applications.ts'
 import { createHashQueue } from '../accounts/hash_queue.ts'
 import { createHasher, type MeasuredHasher } from '../accounts/hasher.ts'
 import { writeDownDeadlines } from '../accounts/key_deadlines.ts'
@@ -14,22 +15,17 @@ import { createKeyedHash } from '../accounts/keyed_hash.ts'
 import type { Clock, Deps, Random } from '../accounts/ports.ts'
 import { sealRenewal } from '../accounts/renew_seals.ts'
 import { createSealer } from '../accounts/seal.ts'
-import { type AuditKeys, createAuditKeys, erasedMark } from '../accounts/audit_seal.ts'
 import { finishBatches, forgetBatches } from '../accounts/temporary_passwords.ts'
 import { type OpenedStore, openStore } from '../adapters/open.ts'
+import { CONSOLE_PATH } from '../admin/access.ts'
 import type { Site } from '../interactions/site.ts'
 import { HALF_OPEN_MS } from '../policies/next_step.ts'
 import { loadStrength } from '../policies/password_strength.ts'
 import { createRenderer } from '../views/render.ts'
-import { PORTAL_CLIENT_ID } from './clients.ts'
 import { startAuditWorks } from './audit_works.ts'
+import { PORTAL_CLIENT_ID } from './clients.ts'
 import { configurationOf } from './configuration.ts'
-import {
-  type ConsoleParts,
-  consoleClientOf,
-  createConsoleApp,
-  isForConsole,
-} from './console.ts'
+import { type ConsoleParts, consoleClientOf, createConsoleApp, isForConsole } from './console.ts'
 import { createConsoleApplications, findApplication } from './console_applications.ts'
 import { createDecide } from './decide.ts'
 import { startDelivering } from './delivering.ts'
@@ -236,6 +232,14 @@ const siteOf = (
     endGrants: core.endGrants,
     endEverything: core.endEverything,
     keep: (sessionUid, sub, result) => keepInSession(provider, sessionUid, sub, result),
+    prolong: async (uid) => {
+      const session = await provider.Session.findByUid(uid)
+      if (session !== undefined) {
+        const nowMs = core.deps.clock()
+        const until = Math.floor(nowMs / 1000) + sessionSeconds(session, nowMs)
+        await core.opened.op.touchSession(uid, until)
+      }
+    },
     enrolmentIn: enrolments.read,
     changeEnrolment: (sessionUid, sub, change) =>
       enrolments.change(provider, sessionUid, sub, change),
@@ -260,6 +264,7 @@ const siteOf = (
     },
     portalClientId: PORTAL_CLIENT_ID,
     issuer: settings.issuer,
+    consoleHref: `${consoleOrigin(settings)}${CONSOLE_PATH}`,
     secureCookies: settings.issuer.startsWith('https:'),
     defaultLocale: settings.default_locale,
   }
@@ -310,13 +315,7 @@ const createOp = (
     ping: () => core.opened.ping(),
     isStopping,
   })
-  auditEvents(provider, core.deps, log, async (uid) => {
-    const session = await provider.Session.findByUid(uid)
-    if (session !== undefined) {
-      const nowMs = core.deps.clock()
-      await op.touchSession(uid, Math.floor(nowMs / 1000) + sessionSeconds(session, nowMs))
-    }
-  })
+  auditEvents(provider, core.deps, log, site.prolong)
   const console = createConsoleApp({
     settings,
     site,
@@ -428,6 +427,7 @@ export const startGateway = async (
     'purge of replaced passwords': () => forgetBatches(core.deps),
     'purge of files of jobs': () => forgetJobFiles(core.deps, jobFiles),
     'deadlines of keys': () => writeDownDeadlines(core.deps),
+    'purge of launches': () => forgetLaunches(core.deps),
     'renewal of seals': sealRenewal(core.deps),
     ...importWorks(core, imports, () => stopping),
     'renewal of seals of applications': () => renewSecretSeals(core.deps),

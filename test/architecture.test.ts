@@ -51,11 +51,11 @@ const LAYERS: Record<string, Layer> = {
     folders: ['policies', 'accounts', 'adapters', 'cards', 'imports', 'provider'],
     packages: ANY,
   },
-  demo: { folders: ['provider', 'accounts'], packages: ANY },
-  tools: { folders: ['demo', 'provider', 'test'], packages: ANY },
+  demo: { folders: ['provider', 'accounts', 'policies'], packages: ANY },
+  tools: { folders: ['accounts', 'demo', 'provider', 'test'], packages: ANY },
   bench: {
-    folders: ['accounts', 'cards', 'demo', 'provider'],
-    packages: /^(yaml|argon2|csv-stringify\/sync|node:.+)$/,
+    folders: ['imports', 'adapters', 'accounts', 'cards', 'demo', 'provider'],
+    packages: /^(yaml|argon2|csv-stringify\/sync|pino|node:.+)$/,
   },
 }
 

@@ -10,6 +10,7 @@ import {
   readMessages,
 } from '../views/i18n.ts'
 import { createRenderer } from '../views/render.ts'
+import { CONSOLE_SAMPLES, renderConsoleSample } from './fixtures/console.ts'
 import { CONTINUE, frameOf, SAMPLES, SCHOOL } from './fixtures/pages.ts'
 
 const TEMPLATES = join(import.meta.dirname, '../views/templates')
@@ -57,11 +58,14 @@ describe('the two languages', () => {
 
 describe('messages and pages', () => {
   it('have every message that a template names', () => {
-    const named = readdirSync(TEMPLATES).flatMap((file) =>
-      [...readFileSync(join(TEMPLATES, file), 'utf8').matchAll(/\bt\(\s*'([\w.]+)'\s*[,)]/g)].map(
-        ([, key = '']) => key,
-      ),
-    )
+    const files = readdirSync(TEMPLATES, { recursive: true, encoding: 'utf8' })
+    const named = files
+      .filter((file) => file.endsWith('.njk'))
+      .flatMap((file) =>
+        [...readFileSync(join(TEMPLATES, file), 'utf8').matchAll(/\bt\(\s*'([\w.]+)'\s*[,)]/g)].map(
+          ([, key = '']) => key,
+        ),
+      )
     expect(named.length).toBeGreaterThan(50)
     expect(named.filter((key) => !messages.en.has(key))).toEqual([])
   })
@@ -75,10 +79,13 @@ describe('messages and pages', () => {
     expect(said.sort()).toEqual(forms.sort())
   })
 
-  const { render } = createRenderer({ school: SCHOOL })
-  const shown = LOCALES.flatMap((locale) =>
-    [...SAMPLES, ...CONTINUE].map(({ page, model }) => render(page, model, frameOf(locale))),
-  ).join('\n')
+  const renderer = createRenderer({ school: SCHOOL })
+  const shown = LOCALES.flatMap((locale) => [
+    ...[...SAMPLES, ...CONTINUE].map(({ page, model }) =>
+      renderer.render(page, model, frameOf(locale)),
+    ),
+    ...CONSOLE_SAMPLES.map((sample) => renderConsoleSample(renderer, sample, locale)),
+  ]).join('\n')
 
   it.each(LOCALES)('show every message somewhere (%s)', (locale) => {
     const seen = (text: string) => {

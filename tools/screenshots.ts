@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Browser } from 'playwright-core'
+import { CONSOLE_SAMPLES } from '../test/fixtures/console.ts'
 import { openGallery } from '../test/fixtures/gallery.ts'
 import { SAMPLES } from '../test/fixtures/pages.ts'
 import { startChromium } from '../test/support/chromium.ts'
@@ -22,7 +23,7 @@ const SHOTS = [
 async function shoot(browser: Browser, origin: string, shot: (typeof SHOTS)[number]) {
   const { name, locale, width, height, colorScheme } = shot
   const page = await browser.newPage({ viewport: { width, height }, colorScheme })
-  for (const sample of SAMPLES) {
+  for (const sample of [...SAMPLES, ...CONSOLE_SAMPLES]) {
     if (names.length > 0 && !names.includes(sample.name)) continue
     await page.goto(`${origin}/${locale}/${sample.name}`)
     await page.screenshot({ path: join(folder, `${sample.name}-${name}.png`), fullPage: true })

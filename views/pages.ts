@@ -660,6 +660,8 @@ export interface Pages extends ConsolePages {
     /** The person's own account: what protects it. */
     accountHref: string
     applications: readonly { name: string; href: string; logoUrl?: string | undefined }[]
+    /** Of whoever administers; null: nobody who does. */
+    consoleHref: string | null
     signOutHref: string
     notices: readonly Notice[]
   }

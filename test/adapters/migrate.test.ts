@@ -1,11 +1,10 @@
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { createAccountStore } from '../../adapters/account_store.ts'
 import { MIGRATIONS, type Migration, migrate } from '../../adapters/migrate.ts'
 import { DATABASE_FILE, openStore } from '../../adapters/open.ts'
 import { openSqlite } from '../../adapters/sqlite.ts'
-import { NOW, otpKey, person } from './record.ts'
+import { NOW, otpKey } from './record.ts'
 import { temporaryFolder } from './temporary.ts'
 
 const clock = () => NOW
@@ -74,10 +73,13 @@ describe('migrations', () => {
 
   it('give keys to the people of a database made before there were any', async () => {
     const folder = temporaryFolder()
-    const { db, transaction } = await openWith(folder, MIGRATIONS.slice(0, 3))
-    const before = createAccountStore({ db, atomically: transaction })
-    await before.insert('lea', person('lea'), NOW)
-    await before.setProtection('lea', 'pin')
+    await openWith(folder, MIGRATIONS.slice(0, 3))
+    const raw = new DatabaseSync(join(folder, DATABASE_FILE))
+    raw.exec(`INSERT INTO accounts (sub, identifier, identifier_key, user_type, given_name,
+      family_name, establishments, classes, children, protection, had_pin,
+      password_reset_by_mail_at, valid_after, created_at, updated_at)
+      VALUES ('lea', 'lea', 'lea', 'student', 'Léa', 'Martin', '[]', '[]', '[]', 'pin', 0, 0, 0, 0, 0)`)
+    raw.close()
     const keys = `SELECT name FROM sqlite_schema WHERE name = 'otp_keys'`
     expect(inFile(folder, keys)).toEqual([])
     const { store, close } = await openStore({ dataFolder: folder, clock })

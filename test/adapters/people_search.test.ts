@@ -53,6 +53,29 @@ const allOf = async (
   return found
 }
 
+/** As jobs take them: by `sub`. */
+const chunksOf = async (people: PeopleSearch, filter: Filter): Promise<string[]> => {
+  const subs: string[] = []
+  for (let after: string | null = null; ; ) {
+    const chunk = await people.subs(filterOf(filter), after, 9)
+    subs.push(...chunk)
+    after = chunk.at(-1) ?? null
+    if (chunk.length < 9) return subs
+  }
+}
+
+/** As jobs take them: in the order in which people came. */
+const walkOf = async (people: PeopleSearch, filter: Filter): Promise<string[]> => {
+  const subs: string[] = []
+  let after: string | null = null
+  do {
+    const chunk = await people.walk(filterOf(filter), after, 9)
+    subs.push(...chunk.subs)
+    after = chunk.next
+  } while (after !== null)
+  return subs
+}
+
 const found = (opened: OpenedStore, filter: Filter): Promise<string[]> =>
   allOf(opened.lists.people, filter, 50)
 
@@ -435,14 +458,13 @@ describe('pages', () => {
       expect([...paged].sort()).toEqual([...all].sort())
       expect(await people.count(filterOf(filter))).toBe(all.length)
       expect(await people.count(filterOf(filter), 4)).toBe(4)
-      const subs: string[] = []
-      for (let after: string | null = null; ; ) {
-        const chunk = await people.subs(filterOf(filter), after, 9)
-        subs.push(...chunk)
-        after = chunk.at(-1) ?? null
-        if (chunk.length < 9) break
-      }
-      expect(subs).toEqual([...all].sort())
+      const first = await people.page(filterOf(filter), null, 7, 1_000)
+      expect(first.count).toBe(all.length)
+      expect((await people.page(filterOf(filter), first.next, 7, 1_000)).count).toBe(all.length)
+      expect((await people.page(filterOf(filter), first.next, 7, 9)).count).toBe(9)
+      expect((await people.page(filterOf(filter), null, 7)).count).toBeUndefined()
+      expect(await chunksOf(people, filter)).toEqual([...all].sort())
+      expect((await walkOf(people, filter)).sort()).toEqual([...all].sort())
     }
   })
 

@@ -59,6 +59,7 @@ describe('accounts', () => {
       validAfter: 0,
       disabledAt: null,
       hasOtpKeys: false,
+      role: null,
       createdAt: NOW,
     })
     expect(await store.accounts.byIdentifier('léa.martin')).toEqual(found)
@@ -136,7 +137,13 @@ describe('accounts', () => {
     await add('gone', { externalId: 'E4' })
     await store.accounts.setDisabled('gone', NOW)
     expect(await store.accounts.listActive('B', 'student')).toEqual([
-      { sub: 'here', externalId: 'E1', identifier: 'here' },
+      {
+        sub: 'here',
+        externalId: 'E1',
+        identifier: 'here',
+        name: 'Léa Martin',
+        holdsRole: false,
+      },
     ])
   })
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { PEOPLE_ACTS } from '../../accounts/people_act.ts'
 import { ACTS_OFFERED } from '../../admin/people_list.ts'
 import type { Browser, View } from '../support/browser.ts'
-import { signInToConsole } from '../support/console.ts'
+import { type AdministratorWishes, administrator, enterConsole } from '../support/console.ts'
 import { PIN, type School, startSchool } from '../support/school.ts'
 
 const [COLLEGE, LYCEE] = ['0440001A', '0440002B']
@@ -45,10 +45,16 @@ beforeAll(async () => {
     children: ['P1'],
   })
   const gone = await school.person({ identifier: 'gone', givenName: 'Gone', familyName: 'Zed' })
-  await school.gateway.core.deps.store.accounts.setDisabled(gone.sub, school.clock())
+  await school.gateway.core.deps.store.accounts.setDisabled(
+    gone.sub,
+    school.gateway.core.deps.clock(),
+  )
 })
 
 afterAll(() => school.stop())
+
+const enter = async (wishes: AdministratorWishes = {}): Promise<Browser> =>
+  enterConsole(school.browser(), await administrator(school, wishes), '/admin/people')
 
 const namesIn = ({ html }: View): string[] =>
   html.querySelectorAll('#people tbody th a').map(({ text }) => text)
@@ -60,7 +66,7 @@ const valuesOf = ({ html }: View, selector: string): (string | undefined)[] =>
 
 describe('an administrator looks for people', () => {
   it('by what is typed, accents and signs apart, with the button alone', async () => {
-    const browser = await signInToConsole(school)
+    const browser = await enter()
     await list(browser)
     const found = await list(browser, '?q=lefevre')
     expect(namesIn(found)).toEqual(['Lefèvre Anne', 'Lefèvre Élodie'])
@@ -74,7 +80,7 @@ describe('an administrator looks for people', () => {
   })
 
   it('by filters, whose state each row shows', async () => {
-    const browser = await signInToConsole(school)
+    const browser = await enter()
     const due = await list(browser, '?password=must_change')
     expect(namesIn(due)).toEqual(['O’Brien Sean'])
     const cell = due.html.querySelector('#people .due')
@@ -96,7 +102,7 @@ describe('an administrator looks for people', () => {
   })
 
   it('without being led astray by what an address says', async () => {
-    const browser = await signInToConsole(school)
+    const browser = await enter()
     const all = namesIn(await list(browser))
     for (const query of ['?type=pirate', '?after=%00', '?after=WzEsMl0', '?password=constructor']) {
       expect(namesIn(await list(browser, query))).toEqual(all)
@@ -111,7 +117,7 @@ describe('an administrator looks for people', () => {
       const [givenName, familyName] = [`Nth${String(nth).padStart(2, '0')}`, 'Pageful']
       await school.person({ givenName, familyName, userType: 'inspector', password: null })
     }
-    const browser = await signInToConsole(school)
+    const browser = await enter()
     const first = await list(browser, '?q=pageful')
     expect(namesIn(first)).toHaveLength(50)
     expect(first.text).toContain('60 people')
@@ -126,7 +132,7 @@ describe('an administrator looks for people', () => {
 
 describe('a selection', () => {
   it('is those who are ticked, or all who match, and is asked about before anything is done', async () => {
-    const browser = await signInToConsole(school)
+    const browser = await enter()
     const view = await list(browser, '?q=obrien')
     const tick = view.html.querySelector('[data-one]')?.getAttribute('name') ?? ''
     const one = await browser.submit({ [tick]: 'yes', act: 'force_change' }, { form: '#selection' })
@@ -143,13 +149,13 @@ describe('a selection', () => {
   })
 
   it('offers an auditor nothing, and a helpdesk no erasure and no file', async () => {
-    const auditor = await signInToConsole(school, { role: 'auditor' })
+    const auditor = await enter({ role: 'auditor' })
     const seen = await list(auditor)
     expect(namesIn(seen).length).toBeGreaterThan(0)
     expect(valuesOf(seen, 'button[name=act]')).toEqual([])
     expect(seen.html.querySelectorAll('[data-one]')).toEqual([])
     expect(seen.text).toContain('Export as CSV')
-    const helpdesk = await signInToConsole(school, { role: 'helpdesk' })
+    const helpdesk = await enter({ role: 'helpdesk' })
     const offered = valuesOf(await list(helpdesk), 'button[name=act]')
     expect(offered).toContain('force_change')
     expect(offered).not.toContain('erase')
@@ -158,7 +164,7 @@ describe('a selection', () => {
   })
 
   it('ends where a helpdesk’s reach ends', async () => {
-    const helpdesk = await signInToConsole(school, {
+    const helpdesk = await enter({
       role: 'helpdesk',
       userTypes: ['student', 'guardian'],
       establishments: [COLLEGE],
@@ -173,7 +179,7 @@ describe('a selection', () => {
 
 describe('the file of who matches', () => {
   it('has everybody, with formulas as text, and the audit says who took it', async () => {
-    const browser = await signInToConsole(school)
+    const browser = await enter()
     const view = await browser.open(`/admin/people/export?establishment=${LYCEE}&q=formula`)
     expect(view.headers.get('content-type')).toBe('text/csv; charset=utf-8')
     expect(view.headers.get('content-disposition')).toContain('attachment')

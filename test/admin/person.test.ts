@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Account } from '../../accounts/account.ts'
 import { openLetter } from '../../accounts/outbox.ts'
 import type { Browser, View } from '../support/browser.ts'
-import { type AdministratorWishes, signInToConsole } from '../support/console.ts'
+import { type AdministratorWishes, administrator, enterConsole } from '../support/console.ts'
 import { HOUR_MS, PASSWORD, PIN, type School, startSchool } from '../support/school.ts'
 
 let school: School
@@ -22,8 +22,8 @@ beforeEach(async () => {
 afterEach(() => school.stop())
 
 const path = (): string => `/admin/people/${noe.sub}`
-const signIn = (wishes: AdministratorWishes = {}): Promise<Browser> =>
-  signInToConsole(school, wishes)
+const signIn = async (wishes: AdministratorWishes = {}): Promise<Browser> =>
+  enterConsole(school.browser(), await administrator(school, wishes), '/admin/keys')
 const now = (): Promise<Account> => school.account('noe.bernard')
 const store = () => school.gateway.core.deps.store
 
@@ -53,9 +53,7 @@ const signsIn = async (password = PASSWORD): Promise<Browser> => {
 }
 
 const acts = (view: View): string[] =>
-  view.html
-    .querySelectorAll('.act-list a, .act-list button')
-    .map((one) => one.text.trim())
+  view.html.querySelectorAll('.person-acts a, .person-acts button').map((one) => one.text.trim())
 
 describe("a person's page", () => {
   it('says who they are, how they stand, and what can be done', async () => {
@@ -109,7 +107,9 @@ describe("a person's page", () => {
     })
     const browser = await signIn()
     const child = await browser.open(`/admin/people/${lea.sub}`)
-    expect(child.html.querySelector(`a[href="/admin/people/${parent.sub}"]`)?.text).toContain('Paul')
+    expect(child.html.querySelector(`a[href="/admin/people/${parent.sub}"]`)?.text).toContain(
+      'Paul',
+    )
     const guardian = await browser.open(`/admin/people/${parent.sub}`)
     expect(guardian.html.querySelector(`a[href="/admin/people/${lea.sub}"]`)?.text).toContain('Léa')
   })
@@ -255,9 +255,9 @@ describe('the other acts', () => {
 
   it('end one session, or all, and forget one device, or all', async () => {
     const person = await signsIn()
-    await person.submit({ pin: PIN, add_device: 'yes', device_name: 'Salle 201' })
+    await person.submit({ pin: PIN, remember_device: 'yes', device_name: 'Salle 201' })
     const second = await signsIn()
-    await second.submit({ pin: PIN, add_device: 'yes', device_name: 'Chez moi' })
+    await second.submit({ pin: PIN, remember_device: 'yes', device_name: 'Salle 202' })
     const browser = await signIn()
     let view = await browser.open(path())
     const ends = (one: View) => one.html.querySelectorAll('form[action$="/end"]')
@@ -274,9 +274,13 @@ describe('the other acts', () => {
   it('are refused on whoever holds a role to a helpdesk, and on oneself to everybody', async () => {
     const helpdesk = await signIn({ role: 'helpdesk', userTypes: ['staff'] })
     const boss = await school.person({ identifier: 'boss', userType: 'staff', pin: PIN })
+    const scope = { userTypes: null, establishments: null }
     const grant = {
-      ...{ sub: boss.sub, role: 'auditor', grantedAt: 0, grantedBy: 'test' },
-      scope: { userTypes: null, establishments: null },
+      sub: boss.sub,
+      role: 'auditor',
+      scope,
+      grantedAt: 0,
+      grantedBy: 'test',
     } as const
     await store().roles.grant(grant)
     const page = await helpdesk.open(`/admin/people/${boss.sub}`)

@@ -4,7 +4,7 @@ import type { Account } from '../../accounts/account.ts'
 import type { Browser } from '../support/browser.ts'
 import { register } from '../support/registered.ts'
 import { type RelyingParty, registerRelyingParty } from '../support/relying_party.ts'
-import { CALLBACK, PASSWORD, type School, startSchool } from '../support/school.ts'
+import { CALLBACK, PASSWORD, PIN, type School, startSchool } from '../support/school.ts'
 
 let school: School
 afterEach(() => school.stop())
@@ -131,8 +131,24 @@ describe('an application that is not the school’s own', () => {
   })
 
   it('comes last: after the PIN, and not where the application is for others', async () => {
-    const here = await place({ user_types: ['student'] })
-    expect(await open(here)).toBe('refused')
+    const here = await place()
+    const leo = await school.person({ pin: PIN })
+    expect(await open({ ...here, zoe: leo })).toBe('pin')
+    expect((await here.browser.submit({ pin: PIN })).step).toBe('consent')
+    await school.stop()
+    const other = await place({ user_types: ['student'] })
+    expect(await open(other)).toBe('refused')
+  })
+
+  it('stands in the copy of one’s data', async () => {
+    const here = await place()
+    await open(here)
+    await allow(here)
+    const { copyOfData } = await import('../../accounts/copy_of_data.ts')
+    const origin = { address: '192.0.2.7', userAgent: '', deviceToken: null, clientId: null }
+    const { deps } = school.gateway.core
+    const copy = await copyOfData(deps, here.zoe, [], origin, String)
+    expect(copy.allowed_applications).toMatchObject([{ application: ID }])
   })
 
   it('is not allowed by a post that no form of ours made', async () => {

@@ -62,6 +62,8 @@ const both =
   (from) =>
     changes.reduce((situation, change) => change(situation as typeof SITUATION), from as Situation)
 
+const CONSENT = { reason: 'first_time', learns: ['name'] } as const
+
 type Case = readonly [string, Change, Partial<NextStep>]
 
 const required = policy({ otp: 'required' })
@@ -427,6 +429,26 @@ const CASES: readonly Case[] = [
     { step: 'refused' },
   ],
   [
+    'asks last whether an application that is not the school’s may learn who somebody is',
+    both(recognised, wanted({ consentDue: CONSENT })),
+    { step: 'consent', reason: 'first_time', learns: ['name'] },
+  ],
+  [
+    'asks for the PIN of an unknown laptop before that',
+    wanted({ consentDue: CONSENT }),
+    { step: 'pin' },
+  ],
+  [
+    'opens an application once everything was allowed',
+    both(recognised, wanted({ consentDue: null })),
+    { step: 'done' },
+  ],
+  [
+    'asks nobody to allow an application that is not for them',
+    both(recognised, wanted({ consentDue: CONSENT, forThisUserType: false })),
+    { step: 'refused' },
+  ],
+  [
     'asks nobody for a PIN on behalf of an application that is not for them',
     both(
       recognised,
@@ -554,6 +576,7 @@ const situations: fc.Arbitrary<Situation & { account: AccountState }> = fc.recor
     leastAcr: fc.constantFrom(undefined, ...ACR_LEVELS.keys()),
     notBefore: fc.constantFrom(0, NOW - HOUR, NOW),
     forThisUserType: fc.boolean(),
+    consentDue: fc.constantFrom(null, CONSENT),
   }),
   nowMs: fc.constant(NOW),
 })
@@ -581,6 +604,7 @@ const EFFECT: Record<string, (from: Live, step: NextStep, answer: number) => Liv
       ? withPasscode(begun)
       : { ...begun, proofs: { ...begun.proofs, password: nowMs } }
   },
+  consent: (from) => ({ ...from, wanted: { ...from.wanted, consentDue: null } }),
   otp: (from, step) => {
     const firstUse = step.step === 'otp' && step.firstUse
     return !firstUse || newKeyCounts(from.account, from.nowMs)
@@ -687,6 +711,7 @@ const REQUIRED: readonly (readonly [string, (at: Live, from: Live) => boolean])[
     'a password of their own, where there is one',
     ({ account: { password } }) => password === 'none' || password === 'personal',
   ],
+  ['having allowed what the application learns', (at) => at.wanted.consentDue === null],
   [
     'the passcode that policy requires, or a key put in service',
     (at) =>

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { postByHand } from '../people/acts.ts'
+import { administrator } from '../support/console.ts'
 import { PASSWORD, PIN, type School, startSchool } from '../support/school.ts'
 import { ACR_PIN, answer, application, ENT, errorAt, signIn, silently } from './steps.ts'
 
@@ -42,6 +43,20 @@ describe('the portal', () => {
     const links = browser.view.html.querySelectorAll('main a').map((a) => a.getAttribute('href'))
     expect(links).toContain('https://textes.example/entrer')
     expect(links).not.toContain('https://textes.example/')
+  })
+
+  it('leads to the console whoever holds a role, and nobody else', async () => {
+    const linksOf = async (identifier: string) => {
+      const browser = school.browser()
+      await browser.open('/')
+      await browser.submit({ identifier, password: PASSWORD })
+      await browser.submit({ pin: PIN })
+      return browser.view.html.querySelectorAll('main a').map((a) => a.getAttribute('href'))
+    }
+    const nobody = await school.person({ pin: PIN })
+    expect(await linksOf(nobody.identifier)).not.toContain(`${school.issuer}/admin`)
+    const auditor = await administrator(school, { role: 'auditor' })
+    expect(await linksOf(auditor)).toContain(`${school.issuer}/admin`)
   })
 
   it('asks for the PIN that is due before it shows anything', async () => {

@@ -161,7 +161,9 @@ describe('an application that was removed', () => {
     const ent = await school.application()
     await ent.start(browser)
     const others = await ent.finish(browser)
-    expect(await removeApplication(school.gateway.core.deps, await changing())).toEqual({ ok: true })
+    expect(await removeApplication(school.gateway.core.deps, await changing())).toEqual({
+      ok: true,
+    })
     return { application, tokens, secret, browser, ent, others }
   }
 

@@ -2,7 +2,12 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSy
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { loadSettings, processEnvironment, type Settings } from '../../provider/settings.ts'
+import {
+  consoleOrigin,
+  loadSettings,
+  processEnvironment,
+  type Settings,
+} from '../../provider/settings.ts'
 import type { Problem } from '../../provider/settings_file.ts'
 import { SETTINGS_DOC, settingsDoc } from '../../tools/settings_doc.ts'
 
@@ -89,6 +94,9 @@ describe('a school that sets nothing but the address', () => {
         refresh_absolute_hours: 12,
         sign_in_minutes: 15,
       },
+      admin: {},
+      audit: {},
+      leavers_kept_days: 365,
       applications: [],
       keys: {},
     })
@@ -350,6 +358,47 @@ describe('the address of the gateway', () => {
   })
 })
 
+describe('the console', () => {
+  const url = 'https://admin.school.example'
+
+  it('is below the issuer unless it has a host of its own', () => {
+    expect(consoleOrigin(settings(yaml()))).toBe(ISSUER)
+    expect(consoleOrigin(settings(yaml(`admin: {url: '${url}'}`)))).toBe(url)
+  })
+
+  it('has a listener of its own', () => {
+    const read = settings(yaml(`admin: {url: '${url}', listen: '127.0.0.1:3001'}`))
+    expect(read.admin).toEqual({ url, listen: { host: '127.0.0.1', port: 3001 } })
+    const byVariables = settings(yaml(), {
+      VESTIBULE_ADMIN_URL: url,
+      VESTIBULE_ADMIN_LISTEN: '[::1]:3001',
+    })
+    expect(byVariables.admin).toEqual({ url, listen: { host: '::1', port: 3001 } })
+  })
+
+  it.each([
+    [
+      'a listener without an address',
+      "{listen: '127.0.0.1:3001'}",
+      'admin.listen',
+      'goes together',
+    ],
+    ['the host of the issuer', `{url: '${ISSUER}'}`, 'admin.url', 'another host'],
+    ['a path', `{url: '${url}/admin'}`, 'admin.url', ''],
+    ['plain http', "{url: 'http://admin.school.example'}", 'admin.url', ''],
+    [
+      'plain http that others could hear',
+      "{url: 'http://localhost:3001', listen: '0.0.0.0:3001'}",
+      'admin.listen',
+      'plain http',
+    ],
+  ])('is refused with %s', (_name, admin, where, message) => {
+    const found = problem(yaml(`admin: ${admin}`))
+    expect(found.setting).toBe(where)
+    expect(found.message).toContain(message)
+  })
+})
+
 describe('networks', () => {
   it('are kept in one spelling, hosts apart', () => {
     const text = yaml('internal_networks:', '  - 10.1.2.3/8', '  - Moodle.Intranet', '  - "::1"')
@@ -498,6 +547,7 @@ describe('an application', () => {
       backchannel_logout_session_required: false,
       require_auth_time: true,
       require_pushed_authorization_requests: false,
+      consent: false,
       dpop_bound_access_tokens: false,
     })
   })

@@ -1,5 +1,6 @@
 import { type HTMLElement, parse } from 'node-html-parser'
 import { CookieJar } from 'tough-cookie'
+import { fetchAs } from './as_host.ts'
 
 /** What a person sees: a page of the gateway, or the return to an application. */
 export interface View {
@@ -25,6 +26,11 @@ export interface Browser {
     fields: Record<string, string>,
     headers?: Record<string, string>,
   ): Promise<View>
+  /** Sends a file with a form of the page that has room for one. */
+  upload(
+    file: { readonly name: string; readonly content: string | Uint8Array },
+    options?: { form?: string },
+  ): Promise<View>
   /** A copy of this browser's cookies as they are now, in a browser of its own. */
   copy(): Promise<Browser>
   cookie(name: string): Promise<string | undefined>
@@ -40,6 +46,8 @@ export interface BrowserOptions {
   readonly jar?: CookieJar
   /** Where requests really go: the gateway behind the proxy that the origin stands for. */
   readonly via?: string
+  /** Other origins that are the gateway's too, and where their requests really go. */
+  readonly also?: Readonly<Record<string, string>>
   /** Told of each answer as it arrives, before redirects are followed. */
   readonly onAnswer?: (method: string, url: URL, status: number) => void
 }
@@ -59,6 +67,19 @@ const NOWHERE: View = {
 const stepOf = (html: HTMLElement): string =>
   html.querySelector('main')?.getAttribute('data-step') ?? ''
 
+/** What stands in text areas, and what is chosen in lists. */
+const longFields = (form: HTMLElement): Record<string, string> => {
+  const fields: Record<string, string> = {}
+  for (const area of form.querySelectorAll('textarea[name]')) {
+    fields[area.getAttribute('name') ?? ''] = area.text
+  }
+  for (const select of form.querySelectorAll('select[name]')) {
+    const chosen = select.querySelector('option[selected]') ?? select.querySelector('option')
+    fields[select.getAttribute('name') ?? ''] = chosen?.getAttribute('value') ?? ''
+  }
+  return fields
+}
+
 /** Hidden and prefilled fields of a form, as a browser would send them. Tick boxes only if ticked. */
 const prefilled = (form: HTMLElement): Record<string, string> => {
   const fields: Record<string, string> = {}
@@ -69,7 +90,22 @@ const prefilled = (form: HTMLElement): Record<string, string> => {
       fields[input.getAttribute('name') ?? ''] = input.getAttribute('value') ?? ''
     }
   }
-  return fields
+  return { ...fields, ...longFields(form) }
+}
+
+const FORM_TYPE = 'application/x-www-form-urlencoded'
+
+/** The same gateway by another name. */
+const askOther = (via: string, url: URL, { method, headers, body }: RequestInit) => {
+  const sent = new Headers(headers)
+  if (body instanceof URLSearchParams) {
+    sent.set('content-type', FORM_TYPE)
+  }
+  return fetchAs(url.href.replace(url.origin, via), url.host, {
+    method,
+    headers: sent,
+    body: body instanceof URLSearchParams ? String(body) : undefined,
+  })
 }
 
 /** A browser without JavaScript on real HTTP: cookies, redirects, forms. */
@@ -98,8 +134,15 @@ export const createBrowser = (origin: string, options: BrowserOptions = {}): Bro
     for (const [name, value] of new Headers(init.headers)) {
       headers.set(name, value)
     }
-    const target = new URL(url.href.replace(origin, options.via ?? origin))
-    const response = await fetch(target, { ...init, headers, redirect: 'manual' })
+    const via = options.also?.[url.origin]
+    const response =
+      via === undefined
+        ? await fetch(new URL(url.href.replace(origin, options.via ?? origin)), {
+            ...init,
+            headers,
+            redirect: 'manual',
+          })
+        : await askOther(via, url, { ...init, headers })
     options.onAnswer?.(init.method ?? 'GET', url, response.status)
     for (const cookie of response.headers.getSetCookie()) {
       await jar.setCookie(cookie, url.href)
@@ -111,7 +154,7 @@ export const createBrowser = (origin: string, options: BrowserOptions = {}): Bro
     let url = start
     let request = init
     for (let hop = 0; hop < REDIRECTS_MAX; hop += 1) {
-      if (url.origin !== origin) {
+      if (url.origin !== origin && options.also?.[url.origin] === undefined) {
         view = { ...NOWHERE, url, step: 'callback' }
         return view
       }
@@ -158,6 +201,24 @@ export const createBrowser = (origin: string, options: BrowserOptions = {}): Bro
       }
       const action = new URL(form.getAttribute('action') ?? view.url.href, view.url)
       return post(action, { ...prefilled(form), ...fields })
+    },
+    upload: (
+      { name, content },
+      { form: selector = 'form[enctype="multipart/form-data"]' } = {},
+    ) => {
+      const form = view.html.querySelector(selector)
+      const input = form?.querySelector('input[type=file]')
+      if (form === null || input === null || input === undefined) {
+        throw new Error(`no form for a file on ${view.url} (step ${view.step})`)
+      }
+      const body = new FormData()
+      for (const [field, value] of Object.entries(prefilled(form))) {
+        body.append(field, value)
+      }
+      const bytes = typeof content === 'string' ? content : new Uint8Array(content)
+      body.set(input.getAttribute('name') ?? '', new Blob([bytes]), name)
+      const action = new URL(form.getAttribute('action') ?? view.url.href, view.url)
+      return go(action, { method: 'POST', body })
     },
     copy: async () => createBrowser(origin, { ...options, jar: await jar.clone() }),
     cookie: async (name) =>

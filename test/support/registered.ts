@@ -1,4 +1,4 @@
-import { type ApplicationKind, APPLICATION_KINDS } from '../../accounts/application_ports.ts'
+import { APPLICATION_KINDS, type ApplicationKind } from '../../accounts/application_ports.ts'
 import { registerApplication } from '../../accounts/applications.ts'
 import { readRegistration } from '../../accounts/registration.ts'
 import { CALLBACK, type School } from './school.ts'

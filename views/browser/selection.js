@@ -7,6 +7,7 @@ const form = document.querySelector('form[data-selection]')
 const menu = document.querySelector('[data-menu]')
 const list = menu?.querySelector('.act-list')
 const said = document.querySelector('[data-chosen]')
+const NONE_TEXT = form instanceof HTMLFormElement ? (form.dataset['noneText'] ?? '') : ''
 /** Where the focus goes back to when the menu closes. @type {HTMLElement | null} */
 let opener = null
 
@@ -69,13 +70,20 @@ function tell() {
     one.closest('tr')?.toggleAttribute('data-chosen-row', one.checked)
     one.disabled = everybody
   }
-  if (!(form instanceof HTMLFormElement) || said === null) return
-  const count = ones().filter(({ checked }) => checked).length
-  const { allText = '', someText = '', oneText = '', noneText = '' } = form.dataset
-  const some = count === 1 ? oneText : someText.replace('#', String(count))
-  const text = everybody ? allText : count === 0 ? noneText : some
+  const text = chosenText(everybody)
   // Nothing is said of a page that was only opened.
-  if (said.textContent !== text && (said.textContent !== '' || count > 0)) said.textContent = text
+  const isNew = said !== null && said.textContent !== text
+  if (isNew && (said.textContent !== '' || text !== NONE_TEXT)) said.textContent = text
+}
+
+/** @param {boolean} everybody */
+function chosenText(everybody) {
+  if (!(form instanceof HTMLFormElement)) return ''
+  const { allText = '', someText = '', oneText = '' } = form.dataset
+  const count = ones().filter(({ checked }) => checked).length
+  if (everybody) return allText
+  if (count === 0) return NONE_TEXT
+  return count === 1 ? oneText : someText.replace('#', String(count))
 }
 
 /** @param {KeyboardEvent} event @param {HTMLDetailsElement} details */
@@ -113,7 +121,7 @@ function isInTable(target) {
 /** @param {KeyboardEvent} event @param {number} step */
 function move(event, step) {
   const buttons = [...(list?.querySelectorAll('button') ?? [])]
-  const at = buttons.findIndex((button) => button === document.activeElement)
+  const at = buttons.findIndex((button) => button.matches(':focus'))
   const next = at < 0 ? 0 : (at + step + buttons.length) % buttons.length
   event.preventDefault()
   buttons[next]?.focus()

@@ -1,12 +1,6 @@
 import type { ConsoleError, ConsoleMessage } from './pages.ts'
 
-type UserType =
-  | 'teacher'
-  | 'staff'
-  | 'student'
-  | 'guardian'
-  | 'inspector'
-  | 'internship_counsellor'
+type UserType = 'teacher' | 'staff' | 'student' | 'guardian' | 'inspector' | 'internship_counsellor'
 
 export type ApplicationKind = 'moodle' | 'nextcloud' | 'mod_auth_openidc' | 'other'
 
@@ -175,4 +169,3 @@ export interface ApplicationsPages {
     readonly found: { readonly personName: string; readonly href: string } | null
   }
 }
-

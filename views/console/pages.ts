@@ -1,6 +1,8 @@
 import type { PeopleListPages } from './people_list.ts'
 import type { KeyPages } from './keys.ts'
 import type { PersonPages } from './person.ts'
+import type { PoliciesPages, SimulatorPages } from './policies.ts'
+import type { ImportsPages } from './imports.ts'
 import type { JobsPages } from './jobs.ts'
 import type { AccessPages } from './access.ts'
 import type { AuditPages, HomePages } from './audit.ts'
@@ -44,7 +46,10 @@ export interface ConsolePages
     JobsPages,
     KeyPages,
     PersonPages,
+    PoliciesPages,
+    SimulatorPages,
     AuditPages,
-    HomePages {}
+    HomePages,
+    ImportsPages {}
 
 export type ConsolePageName = keyof ConsolePages

@@ -26,6 +26,8 @@ export interface PeopleListPages {
     readonly asked: Readonly<Record<string, string>>
     /** The same as the query of an address. */
     readonly filter: string
+    /** By more than what was typed. */
+    readonly narrowed: boolean
     readonly types: readonly UserType[]
     readonly choices: Readonly<Record<Choice, readonly string[]>>
     /** Null: too many to choose from; the code is typed. */
