@@ -1,6 +1,7 @@
 import { aheadMs, FIRST_NEAR_STEPS, NEAR_STEPS, readCode } from '../policies/otp_window.ts'
 import { type AuditAct, auditEntry } from './audit.ts'
 import { type KeyRefusal, keyAtDesk, type Refused } from './desk_keys.ts'
+import { type DeskLimits, noLimits } from './desk_limits.ts'
 import type { OtpKey, OtpKeyState } from './otp_key.ts'
 import { openSeed } from './otp_seed.ts'
 import type { AuditEntry, CodeClaim, Deps, Tables } from './ports.ts'
@@ -55,7 +56,7 @@ type Judge<R extends string> = (
 /** Reads codes of a key on the desk; burns what it recognises and writes down what it came to. */
 const atDesk = <R extends string>(
   deps: Deps,
-  { serial, by, act }: { serial: string; by: string; act: AuditAct },
+  { serial, by, act, limits }: { serial: string; by: string; act: AuditAct; limits: DeskLimits },
   judge: Judge<R>,
 ): Promise<Judged<R> | KeyRefusal> =>
   deps.store.transact(async (tables: Tables): Promise<Judged<R> | KeyRefusal> => {
@@ -66,6 +67,10 @@ const atDesk = <R extends string>(
     const { state, sub } = key
     if (NOT_AT_DESK.includes(state)) {
       return { ok: false, reason: 'illegal', state }
+    }
+    const why = await limits(tables, sub, sub)
+    if (why !== null) {
+      return { ok: false, reason: 'forbidden', why }
     }
     const refusal = await judge(tables, key, openSeed(deps, key), deps.clock())
     const entry = { act, actor: by, sub }
@@ -84,8 +89,14 @@ const atDesk = <R extends string>(
  * Whether a key shows the code that it should, and how far out it is. Uses the code up, and follows
  * the key's clock or counter, as a sign-in would. `code`: digits only.
  */
-export const testKey = (deps: Deps, serial: string, code: string, by: string): Promise<TestedKey> =>
-  atDesk(deps, { serial, by, act: 'key_tested' }, async (tables, key, seed, nowMs) => {
+export const testKey = (
+  deps: Deps,
+  serial: string,
+  code: string,
+  by: string,
+  limits: DeskLimits = noLimits,
+): Promise<TestedKey> =>
+  atDesk(deps, { serial, by, act: 'key_tested', limits }, async (tables, key, seed, nowMs) => {
     const near = key.inServiceAt === null ? FIRST_NEAR_STEPS : NEAR_STEPS
     const reading = readCode(key, seed, code, nowMs, near)
     if (reading.kind === 'none') {
@@ -108,18 +119,23 @@ export const resyncKey = (
   serial: string,
   codes: { readonly first: string; readonly second: string },
   by: string,
+  limits: DeskLimits = noLimits,
 ): Promise<ResyncedKey> =>
-  atDesk(deps, { serial, by, act: 'key_resynchronised' }, async (tables, key, seed, nowMs) => {
-    const first = readCode(key, seed, codes.first, nowMs)
-    const isFirst =
-      first.kind !== 'none' &&
-      // The first code is a whole period old by now: only the second tells of the clock.
-      (await burn(tables, key, first.step, 'first_of_two', key.clock, nowMs))
-    if (!isFirst) {
-      return 'wrong_code'
-    }
-    return followsOn(tables, key, { seed, code: codes.second, after: first.step }, nowMs)
-  })
+  atDesk(
+    deps,
+    { serial, by, act: 'key_resynchronised', limits },
+    async (tables, key, seed, nowMs) => {
+      const first = readCode(key, seed, codes.first, nowMs)
+      const isFirst =
+        first.kind !== 'none' &&
+        // The first code is a whole period old by now: only the second tells of the clock.
+        (await burn(tables, key, first.step, 'first_of_two', key.clock, nowMs))
+      if (!isFirst) {
+        return 'wrong_code'
+      }
+      return followsOn(tables, key, { seed, code: codes.second, after: first.step }, nowMs)
+    },
+  )
 
 /** The second of two codes: none but the next one puts the key right. */
 const followsOn = async (

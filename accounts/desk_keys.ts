@@ -2,6 +2,7 @@ import { type Policy, policyFor } from '../policies/policy.ts'
 import type { Account } from './account.ts'
 import type { EndEverything } from './administer.ts'
 import { type AuditAct, auditEntry } from './audit.ts'
+import { type DeskForbidden, type DeskLimits, noLimits } from './desk_limits.ts'
 import { writeDownDeadline } from './key_deadlines.ts'
 import { tell } from './notices.ts'
 import {
@@ -27,6 +28,7 @@ export interface Refused<R extends string> {
 /** Why nothing was done with a key. */
 export type KeyRefusal =
   | Refused<'unknown_key' | 'unknown_account' | 'account_disabled' | 'otp_off'>
+  | (Refused<'forbidden'> & { readonly why: DeskForbidden })
   | Extract<Changed, { ok: false }>
 
 /** `key` as it is after the act. */
@@ -53,7 +55,12 @@ export const keyAtDesk = async (
 }
 
 /** One act on one key, with its audit entry and the notice to its holder: all of it or nothing. */
-const onKey = (deps: Deps, serial: string, by: string, doing: Act): Promise<DeskKeyResult> =>
+const onKey = (
+  deps: Deps,
+  serial: string,
+  { by, limits }: { readonly by: string; readonly limits: DeskLimits },
+  doing: Act,
+): Promise<DeskKeyResult> =>
   deps.store.transact(async (tables): Promise<DeskKeyResult> => {
     const before = await keyAtDesk(deps, tables, serial)
     if (before === null) {
@@ -63,6 +70,10 @@ const onKey = (deps: Deps, serial: string, by: string, doing: Act): Promise<Desk
     const changed = await doing.change(tables, before, nowMs)
     if (!changed.ok) {
       return changed
+    }
+    const why = await limits(tables, before.sub, changed.key.sub)
+    if (why !== null) {
+      return { ...refused('forbidden'), why }
     }
     // A key taken back is nobody's any more: it concerns who had it.
     const sub = changed.key.sub ?? before.sub
@@ -118,15 +129,21 @@ export const assignKey = (
   serial: string,
   sub: string,
   by: string,
+  limits: DeskLimits = noLimits,
 ): Promise<DeskKeyResult> =>
-  onKey(deps, serial, by, {
-    act: 'key_assigned',
-    notice: 'key_assigned',
-    change: giveTo(sub, (policy, nowMs) => ({
-      firstUseBy: firstUseDeadline(policy, nowMs),
-      loanUntil: null,
-    })),
-  })
+  onKey(
+    deps,
+    serial,
+    { by, limits },
+    {
+      act: 'key_assigned',
+      notice: 'key_assigned',
+      change: giveTo(sub, (policy, nowMs) => ({
+        firstUseBy: firstUseDeadline(policy, nowMs),
+        loanUntil: null,
+      })),
+    },
+  )
 
 /** Gives a key to a person for a day; then it is in stock again, used or not. */
 export const lendKey = (
@@ -134,31 +151,57 @@ export const lendKey = (
   serial: string,
   sub: string,
   by: string,
+  limits: DeskLimits = noLimits,
 ): Promise<DeskKeyResult> =>
-  onKey(deps, serial, by, {
-    act: 'key_lent',
-    notice: 'key_lent',
-    change: giveTo(sub, (_, nowMs) => ({
-      firstUseBy: nowMs + LOAN_MS,
-      loanUntil: nowMs + LOAN_MS,
-    })),
-  })
+  onKey(
+    deps,
+    serial,
+    { by, limits },
+    {
+      act: 'key_lent',
+      notice: 'key_lent',
+      change: giveTo(sub, (_, nowMs) => ({
+        firstUseBy: nowMs + LOAN_MS,
+        loanUntil: nowMs + LOAN_MS,
+      })),
+    },
+  )
 
 /** Takes a key back. */
-export const withdrawKey = (deps: Deps, serial: string, by: string): Promise<DeskKeyResult> =>
-  onKey(deps, serial, by, {
-    act: 'key_withdrawn',
-    notice: 'key_withdrawn',
-    change: (_, key, nowMs) => withdraw(key, nowMs),
-  })
+export const withdrawKey = (
+  deps: Deps,
+  serial: string,
+  by: string,
+  limits: DeskLimits = noLimits,
+): Promise<DeskKeyResult> =>
+  onKey(
+    deps,
+    serial,
+    { by, limits },
+    {
+      act: 'key_withdrawn',
+      notice: 'key_withdrawn',
+      change: (_, key, nowMs) => withdraw(key, nowMs),
+    },
+  )
 
 /** Lets a blocked key be used again, with the PIN it has. */
-export const unblockKey = (deps: Deps, serial: string, by: string): Promise<DeskKeyResult> =>
-  onKey(deps, serial, by, {
-    act: 'key_unblocked',
-    notice: 'key_unblocked',
-    change: (_, key, nowMs) => unblock(key, nowMs),
-  })
+export const unblockKey = (
+  deps: Deps,
+  serial: string,
+  by: string,
+  limits: DeskLimits = noLimits,
+): Promise<DeskKeyResult> =>
+  onKey(
+    deps,
+    serial,
+    { by, limits },
+    {
+      act: 'key_unblocked',
+      notice: 'key_unblocked',
+      change: (_, key, nowMs) => unblock(key, nowMs),
+    },
+  )
 
 type StartsAgain = (key: OtpKey, nowMs: number, firstUseBy: number) => Changed
 
@@ -182,20 +225,40 @@ const anotherFirstUse =
   }
 
 /** Gives a person a new deadline for the first use that was closed. */
-export const reopenKey = (deps: Deps, serial: string, by: string): Promise<DeskKeyResult> =>
-  onKey(deps, serial, by, {
-    act: 'key_activation_reopened',
-    notice: 'key_activation_reopened',
-    change: anotherFirstUse(reopenActivation),
-  })
+export const reopenKey = (
+  deps: Deps,
+  serial: string,
+  by: string,
+  limits: DeskLimits = noLimits,
+): Promise<DeskKeyResult> =>
+  onKey(
+    deps,
+    serial,
+    { by, limits },
+    {
+      act: 'key_activation_reopened',
+      notice: 'key_activation_reopened',
+      change: anotherFirstUse(reopenActivation),
+    },
+  )
 
 /** Forgets the PIN of a key: its holder defines another at a new first use. Sessions stay. */
-export const resetKeyPin = (deps: Deps, serial: string, by: string): Promise<DeskKeyResult> =>
-  onKey(deps, serial, by, {
-    act: 'key_pin_reset',
-    notice: 'key_pin_reset',
-    change: anotherFirstUse(resetPin),
-  })
+export const resetKeyPin = (
+  deps: Deps,
+  serial: string,
+  by: string,
+  limits: DeskLimits = noLimits,
+): Promise<DeskKeyResult> =>
+  onKey(
+    deps,
+    serial,
+    { by, limits },
+    {
+      act: 'key_pin_reset',
+      notice: 'key_pin_reset',
+      change: anotherFirstUse(resetPin),
+    },
+  )
 
 /** Whose sessions this key may have opened: it was in use since its holder has it. */
 const servedWhom = ({ sub, lastUsedAt }: OtpKey): string | null =>
@@ -210,18 +273,24 @@ export const reportKeyLost = async (
   endEverything: EndEverything,
   serial: string,
   by: string,
+  limits: DeskLimits = noLimits,
 ): Promise<DeskKeyResult> => {
-  const result = await onKey(deps, serial, by, {
-    act: 'key_lost',
-    notice: 'key_lost',
-    change: (_, key, nowMs) => reportedLost(key, nowMs),
-    also: async ({ accounts }, key, nowMs) => {
-      const sub = servedWhom(key)
-      if (sub !== null) {
-        await accounts.voidBefore(sub, nowMs)
-      }
+  const result = await onKey(
+    deps,
+    serial,
+    { by, limits },
+    {
+      act: 'key_lost',
+      notice: 'key_lost',
+      change: (_, key, nowMs) => reportedLost(key, nowMs),
+      also: async ({ accounts }, key, nowMs) => {
+        const sub = servedWhom(key)
+        if (sub !== null) {
+          await accounts.voidBefore(sub, nowMs)
+        }
+      },
     },
-  })
+  )
   const sub = result.ok ? servedWhom(result.key) : null
   if (sub !== null) {
     await endEverything(sub)

@@ -2,11 +2,16 @@ import { mayIssue, type Role } from '../policies/admin_rights.ts'
 import type { IssuedKind } from './job_ports.ts'
 import type { Tables } from './ports.ts'
 
-const OTHER: Readonly<Record<IssuedKind, IssuedKind>> = { password: 'pin', pin: 'password' }
+/** What opens an account together with it: at its first use a key asks for the password alone. */
+const OTHERS: Readonly<Record<IssuedKind, readonly IssuedKind[]>> = {
+  password: ['pin', 'key'],
+  pin: ['password'],
+  key: ['password'],
+}
 
 /**
- * Notes that somebody issues a password or a PIN, in the transaction that does so. False, and
- * nothing is noted: this very administrator issued the other one a short time ago, and both together
+ * Notes that somebody issues a password, a PIN or a key, in the transaction that does so. False, and
+ * nothing is noted: this very administrator issued another one a short time ago, and both together
  * would open the account to them alone. Everybody's is noted, so that a change of role forgets none.
  */
 export const claimIssue = async (
@@ -16,9 +21,10 @@ export const claimIssue = async (
   kind: IssuedKind,
   nowMs: number,
 ): Promise<boolean> => {
-  const other = await issuedSecrets.lastBy(sub, OTHER[kind], who.sub)
-  if (!mayIssue(who.role, other, nowMs)) {
-    return false
+  for (const other of OTHERS[kind]) {
+    if (!mayIssue(who.role, await issuedSecrets.lastBy(sub, other, who.sub), nowMs)) {
+      return false
+    }
   }
   await issuedSecrets.note(sub, kind, who.sub, nowMs)
   return true

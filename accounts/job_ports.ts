@@ -2,7 +2,13 @@ import type { UserType } from '../policies/user_type.ts'
 import type { CardWriter } from './temporary_passwords.ts'
 
 /** Anything that JSON can say. */
-export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json }
+export type Json =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly Json[]
+  | { readonly [key: string]: Json }
 
 /** Acts that the console does on many people, one kind a module. */
 export type JobState = 'waiting' | 'running' | 'cancelling' | 'done' | 'cancelled' | 'failed'
@@ -54,9 +60,7 @@ export interface JobProgress {
 }
 
 export interface JobStore {
-  add(
-    job: Pick<Job, 'id' | 'kind' | 'by' | 'atMs' | 'params' | 'total'>,
-  ): Promise<void>
+  add(job: Pick<Job, 'id' | 'kind' | 'by' | 'atMs' | 'params' | 'total'>): Promise<void>
   find(id: string): Promise<Job | null>
   /** Newest first; `before`: the id of the last one seen. */
   list(filter: { readonly by?: string }, before: string | null, limit: number): Promise<Job[]>
@@ -137,8 +141,8 @@ export interface JobFiles {
   remove(jobId: string): Promise<void>
 }
 
-/** What an administrator can issue that opens an account together with the other one. */
-export type IssuedKind = 'password' | 'pin'
+/** What an administrator can issue that opens an account together with another one of these. */
+export type IssuedKind = 'password' | 'pin' | 'key'
 
 /** Who issued which secret to whom. */
 export interface IssuedSecrets {

@@ -41,7 +41,7 @@ export interface JobRun {
   /** Names this process among those on one database. */
   readonly holder: string
   readonly isStopping: () => boolean
-  /** Lets people's requests go first, for as long as a chunk took. */
+  /** Lets people's requests go first, after a chunk that kept them waiting for so long. */
   readonly rest: (ms: number) => Promise<void>
   readonly onFailure: (job: Job, error: unknown) => void
 }
@@ -60,8 +60,13 @@ const isAsRead = (now: Job, read: Job): boolean =>
 
 const isGoingOn = ({ state }: Job): boolean => state === 'waiting' || state === 'running'
 
+/** How long (ms) the transactions of a chunk kept everybody else waiting. */
+interface Busy {
+  ms: number
+}
+
 const commitOf =
-  (deps: Deps, read: Job): Commit =>
+  (deps: Deps, read: Job, busy: Busy): Commit =>
   async (work, pace) => {
     let took = 0
     const committed = await deps.store.transact(async (tables) => {
@@ -79,6 +84,7 @@ const commitOf =
     if (committed) {
       pace?.took(took)
     }
+    busy.ms += took
     return committed
   }
 
@@ -88,13 +94,13 @@ const reasonOf = (error: unknown): string =>
 const kindOf = ({ kinds }: JobRun, { kind }: Job): JobKind | undefined =>
   kinds.find((one) => one.kind === kind)
 
-const chunkOnce = async (run: JobRun, job: Job): Promise<ChunkEnd> => {
+const chunkOnce = async (run: JobRun, job: Job, busy: Busy): Promise<ChunkEnd> => {
   const kind = kindOf(run, job)
   if (kind === undefined) {
     return { failed: 'unknown_kind' }
   }
   try {
-    return await kind.chunk(run.deps, job, commitOf(run.deps, job))
+    return await kind.chunk(run.deps, job, commitOf(run.deps, job, busy))
   } catch (error) {
     if (error instanceof AppError && error.code === 'busy') {
       throw error // Another process writes: the job waits, and has not failed.
@@ -119,7 +125,7 @@ const finish = async (run: JobRun, job: Job, how: JobEnd): Promise<void> => {
 }
 
 /** One chunk, or its end. False: there is nothing more to do for it. */
-const step = async (run: JobRun, id: string): Promise<boolean> => {
+const step = async (run: JobRun, id: string, busy: Busy): Promise<boolean> => {
   const job = await run.deps.store.jobs.find(id)
   if (job === null || job.endedAt !== null) {
     return false
@@ -128,7 +134,7 @@ const step = async (run: JobRun, id: string): Promise<boolean> => {
     await finish(run, job, { state: 'cancelled' })
     return false
   }
-  const end = await chunkOnce(run, job)
+  const end = await chunkOnce(run, job, busy)
   if (end === 'more') {
     return true
   }
@@ -168,9 +174,9 @@ const runOne = async (run: JobRun, hold: () => Promise<boolean>, job: Job): Prom
     if (run.isStopping() || !(await hold())) {
       return false
     }
-    const beganAt = run.deps.clock()
-    goesOn = await step(run, job.id)
-    await run.rest((run.deps.clock() - beganAt) * restPart)
+    const busy: Busy = { ms: 0 }
+    goesOn = await step(run, job.id, busy)
+    await run.rest(busy.ms * restPart)
     await nextTurn()
   }
   return true
@@ -214,7 +220,11 @@ export const addJob = async (
   const id = randomId(deps.random)
   await tables.jobs.add({ id, kind, by, atMs: deps.clock(), params, total })
   await tables.audit.append(
-    auditEntry(deps, { act: 'job_started', actor: by, detail: { job: id, kind, total, ...detail } }),
+    auditEntry(deps, {
+      act: 'job_started',
+      actor: by,
+      detail: { job: id, kind, total, ...detail },
+    }),
   )
   return id
 }

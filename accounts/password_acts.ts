@@ -1,6 +1,6 @@
-import { type Account } from './account.ts'
+import type { Account } from './account.ts'
 import { auditEntry, idsInOrder } from './audit.ts'
-import { forcedOutcome, type ForcedOutcome } from './force_change.ts'
+import { type ForcedOutcome, forcedOutcome } from './force_change.ts'
 import { oneByOne, type PeopleAct, type PersonOutcome } from './people_act.ts'
 import { secureIn } from './secure_account.ts'
 
@@ -25,7 +25,11 @@ export const forceChangeAct: PeopleAct = {
     const subs = meant.map(([sub]) => sub)
     const forced = subs.length === 0 ? [] : await tables.passwordLists.forceChange(subs)
     const nextId = idsInOrder(deps.random)
-    const act = { act: 'password_change_forced', actor: who.sub, detail: jobId === null ? {} : { job: jobId } } as const
+    const act = {
+      act: 'password_change_forced',
+      actor: who.sub,
+      detail: jobId === null ? {} : { job: jobId },
+    } as const
     await tables.audit.appendAll(
       forced.map((sub) => auditEntry(deps, { ...act, id: nextId(), sub })),
     )

@@ -10,14 +10,22 @@ import type { Job, JobProgress, Json } from './job_ports.ts'
 import type { ChunkEnd, Commit, JobKind } from './jobs.ts'
 import { createPace, type Pace } from './pace.ts'
 import { forceChangeAct, voidPasswordAct } from './password_acts.ts'
-import { type Acted, type ActRun, type PeopleAct, type PeopleActName, type Prepared, resultOf } from './people_act.ts'
+import {
+  type Acted,
+  type ActRun,
+  type PeopleAct,
+  type PeopleActName,
+  type Prepared,
+  resultOf,
+} from './people_act.ts'
 import {
   askerOf,
   countPeople,
+  createNextPeople,
   cursorOf,
   isTooMany,
   type JobReads,
-  nextPeople,
+  type NextPeople,
   paramsOf,
   sortOut,
 } from './people_job.ts'
@@ -73,7 +81,7 @@ const cursorAt = (next: string | null): Json =>
 const chunkOf = async (
   name: PeopleActName,
   act: PeopleAct,
-  { reads, endEverythingOf }: PeopleJobNeeds,
+  { reads, endEverythingOf, nextPeople }: PeopleJobNeeds & { readonly nextPeople: NextPeople },
   pace: Pace,
   deps: Deps,
   job: Job,
@@ -90,7 +98,7 @@ const chunkOf = async (
   if (cursor.over === true) {
     return 'over'
   }
-  const { subs, next } = await nextPeople(reads, people, who, cursor.after, pace.size)
+  const { subs, next } = await nextPeople(people, who, cursor.after, pace.size)
   if (isTooMany(Math.max(total, job.done + subs.length), confirmed)) {
     return { failed: 'more_people' }
   }
@@ -122,8 +130,9 @@ export const peopleJob = (name: keyof typeof CHUNKED_ACTS, needs: PeopleJobNeeds
   const act: PeopleAct = CHUNKED_ACTS[name]
   const [first, most] = act.sizes
   const pace = createPace(first, most)
+  const own = { ...needs, nextPeople: createNextPeople(needs.reads) }
   return {
     kind: name,
-    chunk: (deps, job, commit) => chunkOf(name, act, needs, pace, deps, job, commit),
+    chunk: (deps, job, commit) => chunkOf(name, act, own, pace, deps, job, commit),
   }
 }

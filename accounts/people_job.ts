@@ -1,8 +1,8 @@
 import { type Administrator, hasRight, type Right, scopeOf } from '../policies/admin_rights.ts'
 import type { Account } from './account.ts'
-import type { ActOptions, Acted, PeopleActName } from './people_act.ts'
 import type { Job } from './job_ports.ts'
-import type { PeopleFilter, PeopleSearch } from './people_search.ts'
+import type { Acted, ActOptions, PeopleActName } from './people_act.ts'
+import type { PeopleFilter, PeopleSearch, Stretch } from './people_search.ts'
 import type { Tables } from './ports.ts'
 import { whyForbidden } from './target.ts'
 
@@ -43,10 +43,10 @@ export const isTooMany = (people: number, confirmed: number): boolean =>
 /** Reads beside the writers. */
 export type JobReads = Pick<PeopleSearch, 'walk' | 'count'>
 
-const filterOf = (
-  people: Extract<JobPeople, { all: true }>,
-  who: Administrator,
-): PeopleFilter => ({ ...people.filter, scope: scopeOf(who) })
+const filterOf = (people: Extract<JobPeople, { all: true }>, who: Administrator): PeopleFilter => ({
+  ...people.filter,
+  scope: scopeOf(who),
+})
 
 /** Some people of a job, and where the next ones begin; null: these were the last. */
 export interface JobStretch {
@@ -54,20 +54,47 @@ export interface JobStretch {
   readonly next: string | null
 }
 
-/** The next people of a job. */
-export const nextPeople = async (
-  reads: JobReads,
+export type NextPeople = (
   people: JobPeople,
   who: Administrator,
   after: string | null,
   limit: number,
-): Promise<JobStretch> => {
-  if (people.all) {
-    return reads.walk(filterOf(people, who), after, limit)
+) => Promise<JobStretch>
+
+/** Read together: what it takes to find out how they are best read is worth it. */
+const AHEAD = 2_000
+
+/** The first ones of a stretch, and the rest of it. */
+const split = ({ subs, ats, next }: Stretch, limit: number): [JobStretch, Stretch] => {
+  const first = subs.slice(0, limit)
+  const rest = { subs: subs.slice(limit), ats: ats.slice(limit), next }
+  const goesOnAt = rest.subs.length === 0 ? next : (ats[first.length - 1] ?? null)
+  return [{ subs: first, next: goesOnAt }, rest]
+}
+
+const named = (subs: readonly string[], after: string | null, limit: number): JobStretch => {
+  const rest = subs.filter((sub) => after === null || sub > after).sort()
+  return split({ subs: rest, ats: rest, next: null }, limit)[0]
+}
+
+/**
+ * Reads the people of a job, some of them ahead. Each of them is looked at again when it is their
+ * turn; only what else a filter asks for may have changed in that moment.
+ */
+export const createNextPeople = (reads: JobReads): NextPeople => {
+  let ahead: { readonly at: string; readonly rest: Stretch } | null = null
+  return async (people, who, after, limit) => {
+    if (!people.all) {
+      return named(people.subs, after, limit)
+    }
+    const filter = filterOf(people, who)
+    const keyAt = (at: string | null): string => JSON.stringify([filter, at])
+    const isRead = ahead !== null && ahead.at === keyAt(after) && ahead.rest.subs.length > 0
+    const read = isRead && ahead !== null ? ahead.rest : await reads.walk(filter, after, AHEAD)
+    const [stretch, rest] = split(read, limit)
+    ahead = { at: keyAt(stretch.next), rest }
+    return stretch
   }
-  const rest = people.subs.filter((sub) => after === null || sub > after).sort()
-  const subs = rest.slice(0, limit)
-  return { subs, next: rest.length > limit ? (subs.at(-1) ?? null) : null }
 }
 
 export const countPeople = async (

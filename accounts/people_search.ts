@@ -44,6 +44,15 @@ export interface PersonListed {
   readonly role: Role | null
 }
 
+/** Some of all people, in the order in which they came. */
+export interface Stretch {
+  readonly subs: readonly string[]
+  /** Where the way goes on behind each of them; it stays good when people are erased. */
+  readonly ats: readonly string[]
+  /** Where it goes on behind the last one; null: nobody is left. */
+  readonly next: string | null
+}
+
 export interface PeoplePage {
   readonly people: readonly PersonListed[]
   /** Where the next page begins, for `after`; null: this was the last one. */
@@ -66,15 +75,8 @@ export interface PeopleSearch {
   count(filter: PeopleFilter, most?: number): Promise<number>
   /** By `sub`, from after `after`: for acts on all of them. */
   subs(filter: PeopleFilter, after: string | null, limit: number): Promise<string[]>
-  /**
-   * As `subs`, in the order in which people came, who then lie side by side: for acts that change
-   * many of them. `next`: for `after`; it stays good when people are erased; null: nobody is left.
-   */
-  walk(
-    filter: PeopleFilter,
-    after: string | null,
-    limit: number,
-  ): Promise<{ readonly subs: readonly string[]; readonly next: string | null }>
+  /** In the order in which people came, who then lie side by side: for acts that change many. */
+  walk(filter: PeopleFilter, after: string | null, limit: number): Promise<Stretch>
   establishments(): Promise<string[]>
   /** Classes there, in order. */
   classes(establishment: string): Promise<string[]>

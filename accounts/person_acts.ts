@@ -193,7 +193,9 @@ export const temporaryPasswordFor = async (
     }
   }
   const selection = { identifiers: [identifierKey(claimed.account.identifier)] }
-  const asksFor = { selection, keepPersonal: false, by, dryRun: false }
+  // A role that was given meanwhile, or another password: then this one is nobody's.
+  const stillMay = async (tables: Tables): Promise<boolean> => (await stand(deps, tables, asked)).ok
+  const asksFor = { selection, keepPersonal: false, by, dryRun: false, stillMay }
   const generated = await generatePasswords(deps, endAll, asksFor, async () => inMemory(cards))
   const [card] = cards
   if (!generated.ok || card === undefined) {

@@ -1,5 +1,5 @@
-import { policyFor } from '../policies/policy.ts'
 import { isDigitsOnly } from '../policies/password_rules.ts'
+import { policyFor } from '../policies/policy.ts'
 import type { PasswordRecord } from './account.ts'
 import { AppError } from './errors.ts'
 import { judgeFor } from './judge_for.ts'

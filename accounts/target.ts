@@ -1,4 +1,9 @@
-import { type Administrator, forbiddenTo, type Forbidden, scopeOf } from '../policies/admin_rights.ts'
+import {
+  type Administrator,
+  type Forbidden,
+  forbiddenTo,
+  scopeOf,
+} from '../policies/admin_rights.ts'
 import type { Account } from './account.ts'
 import type { Tables } from './ports.ts'
 

@@ -9,19 +9,24 @@ import type { PersonOutcome } from './people_act.ts'
 import {
   askerOf,
   countPeople,
+  createNextPeople,
   isTooMany,
   type JobPeople,
   type JobReads,
   type JobStretch,
-  nextPeople,
-  paramsOf,
   type PeopleJobParams,
+  paramsOf,
   sortOut,
 } from './people_job.ts'
-import { type Deps, type Selection, SELECTED_IDENTIFIERS_MAX, type Tables } from './ports.ts'
+import { type Deps, SELECTED_IDENTIFIERS_MAX, type Selection, type Tables } from './ports.ts'
 import { bringIntoForce, type EndEverythingOf } from './replace_passwords.ts'
 import { whyForbidden } from './target.ts'
-import { type CardWriter, generatePasswords, type LeftOut, whyLeftOut } from './temporary_passwords.ts'
+import {
+  type CardWriter,
+  generatePasswords,
+  type LeftOut,
+  whyLeftOut,
+} from './temporary_passwords.ts'
 
 export interface TemporaryJobNeeds {
   readonly reads: JobReads
@@ -116,8 +121,9 @@ const namedSelection = async (
 ): Promise<{ selection: Selection; subs: ReadonlySet<string> } | null> => {
   const identifiers: string[] = []
   const all = new Set<string>()
+  const nextPeople = createNextPeople(reads)
   for (let after: string | null = null; ; await nextTurn()) {
-    const stretch: JobStretch = await nextPeople(reads, people, who, after, PEOPLE_AT_ONCE)
+    const stretch: JobStretch = await nextPeople(people, who, after, PEOPLE_AT_ONCE)
     const claimed = await deps.store.transact((tables) =>
       claimFor(tables, who, stretch.subs, options.keepPersonal === true, deps.clock()),
     )
@@ -311,7 +317,7 @@ const noteRest = async (
   if (who === null) {
     return { failed: 'no_right' }
   }
-  const { subs, next } = await nextPeople(reads, people, who, after, PEOPLE_AT_ONCE)
+  const { subs, next } = await createNextPeople(reads)(people, who, after, PEOPLE_AT_ONCE)
   const cursor: Cursor =
     next === null ? { phase: 'over', batch } : { phase: 'rest', batch, after: next }
   await commit(async (tables) => ({

@@ -5,7 +5,7 @@ import { perUserType, type UserType } from '../policies/user_type.ts'
 import type { Account } from './account.ts'
 import { auditEntry, randomId } from './audit.ts'
 import { listForCards, type Placed } from './card_list.ts'
-import type { Deps, Selection } from './ports.ts'
+import type { Deps, Selection, Tables } from './ports.ts'
 import { bringIntoForce, type EndEverythingOf, giveBackAll } from './replace_passwords.ts'
 import { selectionWords } from './selection_words.ts'
 import { passwordOwner } from './sign_in.ts'
@@ -63,6 +63,8 @@ export interface Generation {
   readonly isFor?: (account: Account) => boolean
   /** Of the new batch; default: a random one. */
   readonly batchId?: string
+  /** Asked in the transaction that says it comes into force; false: it does not, `overtaken`. */
+  readonly stillMay?: (tables: Tables) => Promise<boolean>
 }
 
 export type Generated =
@@ -249,6 +251,10 @@ const auditDetail = ({ selection, keepPersonal }: Generation, batchId: string, t
 /** The files are complete: from here on the batch is finished, whatever happens to this process. */
 const enter = (deps: Deps, generation: Generation, batchId: string, tally: Tally) =>
   deps.store.transact(async (tables) => {
+    if ((await generation.stillMay?.(tables)) === false) {
+      await tables.passwordBatches.abandon(batchId, deps.clock())
+      return 'overtaken'
+    }
     const entered = await tables.passwordBatches.enter(batchId, deps.clock())
     if (entered === 'ok') {
       const detail = auditDetail(generation, batchId, tally)

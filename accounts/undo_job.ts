@@ -1,5 +1,5 @@
-import { disableIn, enableIn } from './administer.ts'
 import type { Account } from './account.ts'
+import { disableIn, enableIn } from './administer.ts'
 import { auditEntry, idsInOrder } from './audit.ts'
 import type { Job, JobResult } from './job_ports.ts'
 import { addJob, type ChunkEnd, type Commit, type JobKind } from './jobs.ts'
@@ -247,15 +247,17 @@ const takeCardsBack = async (
   }
   await commit(async () => ({
     cursor: { nth: last.nth },
-    results: done.map(
-      ({ subject }): JobResult => ({ subject, outcome: 'done', detail: null }),
-    ),
+    results: done.map(({ subject }): JobResult => ({ subject, outcome: 'done', detail: null })),
   }))
   return 'more'
 }
 
 /** Takes back what another job has done, where nobody has changed it since. */
-export const undoJob = ({ endEverythingOf }: { readonly endEverythingOf: EndEverythingOf }): JobKind => ({
+export const undoJob = ({
+  endEverythingOf,
+}: {
+  readonly endEverythingOf: EndEverythingOf
+}): JobKind => ({
   kind: UNDO,
   async chunk(deps, undo, commit) {
     const { of, act } = undoParamsOf(undo)

@@ -13,9 +13,13 @@ const LAST = '\u{10ffff}'
 /** Nothing is counted beyond this when conditions are compared. */
 const ESTIMATED_MAX = 100_000
 /** What it takes to look at one person whom a condition finds, µs: words lie side by side. */
-const LOOK_US: Readonly<Record<Way['kind'], number>> = { words: 0.9, places: 3, facets: 3 }
-/** So long may it take to look at all whom one condition finds, and to put them in order. */
-export const GATHERED_US_MAX = 60_000
+const LOOK_US: Readonly<Record<Way['kind'], number>> = { words: 0.9, places: 4, facets: 4 }
+/** And to look up where they are, while they are judged. */
+const PLACE_US = 4
+/** In so little time all whom one condition finds are looked at, whatever else there is. */
+export const GATHERED_US_MAX = 30_000
+/** So many are to be found for a page, and counted. */
+const WANTED = 600
 
 /** What a filter asks for, by the indexes that answer it; null: nothing is asked of that kind. */
 export interface Asked {
@@ -156,25 +160,60 @@ export interface Estimated {
   readonly costUs: number
 }
 
-/** Cheapest first. */
-export const estimate = async (db: Db, ways: readonly Way[]): Promise<Estimated[]> => {
-  if (ways.length === 0) {
-    return []
-  }
+export interface Estimate {
+  /** Cheapest first. */
+  readonly ways: readonly Estimated[]
+  /** How many people there are, about. */
+  readonly people: number
+}
+
+const PEOPLE = -1
+
+/** Which part of all people a condition finds; what was not counted to its end is guessed. */
+const partOf = ({ about }: Pick<Estimated, 'about'>, people: number): number => {
+  const found = about < ESTIMATED_MAX ? about : Math.sqrt(about * people)
+  return Math.min(1, Math.max(found, 1) / Math.max(people, 1))
+}
+
+type Counted = Pick<Estimated, 'way' | 'about'>
+
+const part = (conditions: readonly Counted[], people: number): number =>
+  conditions.reduce((product, each) => product * partOf(each, people), 1)
+
+/** What it takes to judge one of those whom `way` finds, µs: where they are is looked up last. */
+const lookUs = (way: Way, conditions: readonly Counted[], people: number): number => {
+  const others = conditions.filter((each) => each.way !== way)
+  const plain = others.filter((each) => each.way.kind !== 'places')
+  return LOOK_US[way.kind] + (plain.length < others.length ? part(plain, people) * PLACE_US : 0)
+}
+
+export const estimate = async (db: Db, ways: readonly Way[]): Promise<Estimate> => {
   const counts = ways.map(
     ({ ids }, nth) =>
       sql`SELECT ${sql.lit(nth)} AS nth, count(*) AS about
         FROM (${ids} LIMIT ${sql.lit(ESTIMATED_MAX)}) AS some`,
   )
-  const { rows } = await sql<{ nth: number; about: number }>`${sql.join(
-    counts,
+  const all = sql`SELECT ${sql.lit(PEOPLE)} AS nth, max(id) AS about FROM people_index`
+  const { rows } = await sql<{ nth: number; about: number | null }>`${sql.join(
+    [all, ...counts],
     sql` UNION ALL `,
   )}`.execute(db)
-  return rows
-    .flatMap(({ nth, about }) => {
-      const way = ways[nth]
-      const costUs = way === undefined ? 0 : Number(about) * LOOK_US[way.kind]
-      return way === undefined ? [] : [{ way, about: Number(about), costUs }]
-    })
-    .sort((a, b) => a.costUs - b.costUs)
+  const abouts = new Map(rows.map(({ nth, about }) => [nth, Number(about ?? 0)]))
+  const people = abouts.get(PEOPLE) ?? 0
+  const counted = ways.map((way, nth) => ({ way, about: abouts.get(nth) ?? 0 }))
+  return {
+    ways: counted
+      .map((each) => ({ ...each, costUs: each.about * lookUs(each.way, counted, people) }))
+      .sort((a, b) => a.costUs - b.costUs),
+    people,
+  }
+}
+
+/**
+ * What it takes to read those of `way` one after the other until enough of them fit the rest, µs,
+ * where one condition says nothing of the other.
+ */
+export const streamUs = (way: Way, { ways, people }: Estimate): number => {
+  const others = ways.filter((each) => each.way !== way)
+  return (WANTED / part(others, people)) * lookUs(way, ways, people)
 }

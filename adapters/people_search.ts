@@ -13,10 +13,13 @@ import {
   ask,
   atPlaces,
   type Condition,
+  type Estimate,
+  type Estimated,
   estimate,
   GATHERED_US_MAX,
   isForNobody,
   type Sql,
+  streamUs,
   type Way,
   waysOf,
 } from './people_plan.ts'
@@ -121,17 +124,16 @@ const byWord = (way: Way, prefix: string, checks: Condition): Plan => ({
 const checksBut = (ways: readonly Way[], but: Way): Condition =>
   allOf(ways.filter((way) => way !== but).map(({ holds }) => holds))
 
-/** Where nobody has few people: names in order, or words where something was typed. */
-const streamed = (asked: Asked, all: readonly number[], ways: readonly Way[]): Plan => {
-  const word = ways.find(({ prefix }) => prefix !== undefined)
-  if (word?.prefix !== undefined) {
-    return byWord(word, word.prefix, checksBut(ways, word))
-  }
-  const place = ways.find(({ kind }) => kind === 'places')
-  return place === undefined
-    ? byFacet(asked.facets ?? all)
-    : byPlace(asked, place, checksBut(ways, place))
-}
+/** The way that many are read by: words where something was typed, else places in the order of names. */
+const streamWay = ({ ways }: Estimate): Way | undefined =>
+  [({ prefix }: Way) => prefix !== undefined, ({ kind }: Way) => kind === 'places']
+    .map((isOf) => ways.map(({ way }) => way).find(isOf))
+    .find((way) => way !== undefined)
+
+const streamed = (asked: Asked, way: Way, ways: readonly Way[]): Plan =>
+  way.prefix === undefined
+    ? byPlace(asked, way, checksBut(ways, way))
+    : byWord(way, way.prefix, checksBut(ways, way))
 
 /** A page goes on in the order that it began in, even if another one would be chosen by now. */
 const goesOnByWord = (after: PeopleCursor | null, ways: readonly Way[]): Plan | null => {
@@ -141,6 +143,15 @@ const goesOnByWord = (after: PeopleCursor | null, ways: readonly Way[]): Plan | 
       : undefined
   return way?.prefix === undefined ? null : byWord(way, way.prefix, checksBut(ways, way))
 }
+
+/** Nothing is where `gatheredUsMax` is 0. */
+const isGathered = (
+  first: Estimated,
+  way: Way,
+  estimated: Estimate,
+  gatheredUsMax: number,
+): boolean =>
+  first.costUs <= gatheredUsMax || (gatheredUsMax > 0 && first.costUs <= streamUs(way, estimated))
 
 /** Null: nobody can fit. */
 const planned = async (
@@ -162,19 +173,15 @@ const planned = async (
     return begun
   }
   const estimated = await estimate(db, ways)
-  const [first] = estimated
+  const [first] = estimated.ways
   if (first === undefined || first.about === 0) {
     return null
   }
-  const plan = streamed(
-    asked,
-    all,
-    estimated.map(({ way }) => way),
-  )
-  const goesOnByName = after?.by === 'name' && plan.by === 'word'
-  return first.costUs <= gatheredUsMax || goesOnByName
+  const way = streamWay(estimated)
+  const goesOnByName = after?.by === 'name' && way?.prefix !== undefined
+  return way === undefined || goesOnByName || isGathered(first, way, estimated, gatheredUsMax)
     ? gathered(first.way, checksBut(ways, first.way))
-    : plan
+    : streamed(asked, way, ways)
 }
 
 /**
@@ -191,7 +198,9 @@ const everybody = async (
     return null
   }
   const ways = waysOf(asked)
-  const [first] = await estimate(db, ways)
+  const {
+    ways: [first],
+  } = await estimate(db, ways)
   if (first === undefined || first.costUs > gatheredUsMax) {
     return sql`FROM people_index AS p WHERE ${allOf(ways.map(({ holds }) => holds))}`
   }
@@ -328,7 +337,7 @@ const classesAt = async (db: Db, establishment: string): Promise<string[]> => {
 
 /**
  * People by whatever they are filtered by, in SQL that no number of them makes slow. What takes more
- * than `gatheredUsMax` (µs) to be put in order is read as a stream.
+ * than `gatheredUsMax` (µs) to be put in order is read as a stream where that is quicker.
  */
 export const createPeopleSearch = (db: Db, gatheredUsMax = GATHERED_US_MAX): PeopleSearch => ({
   async page(filter, after, limit, most) {
@@ -362,15 +371,13 @@ export const createPeopleSearch = (db: Db, gatheredUsMax = GATHERED_US_MAX): Peo
   async walk(filter, after, limit) {
     const from = await everybody(db, filter, gatheredUsMax)
     if (from === null) {
-      return { subs: [], next: null }
+      return { subs: [], ats: [], next: null }
     }
     const { rows } = await sql<{ sub: string; id: number }>`SELECT p.sub, p.id ${from}
       AND p.id > ${Number(after ?? 0)} ORDER BY p.id LIMIT ${limit}`.execute(db)
-    const last = rows.length < limit ? undefined : rows.at(-1)
-    return {
-      subs: rows.map(({ sub }) => sub),
-      next: last === undefined ? null : String(last.id),
-    }
+    const ats = rows.map(({ id }) => String(id))
+    const next = rows.length < limit ? null : (ats.at(-1) ?? null)
+    return { subs: rows.map(({ sub }) => sub), ats, next }
   },
   establishments: () => establishmentsThere(db),
   classes: (establishment) => classesAt(db, establishment),

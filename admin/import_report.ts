@@ -111,30 +111,39 @@ const failureOf = ({ state, failure }: Job): Report['failure'] => {
 const changesOf = ({ counts }: Job): number =>
   ['added', 'changed', 'left', 'moved'].reduce((sum, name) => sum + (counts[name] ?? 0), 0)
 
-const whatNext = (file: ImportFile, job: Job, kind: Kind) => {
-  const ended = job.endedAt !== null
-  const open = file.importJob === null && file.removedAt === null
-  const stopped = job.state === 'failed' || job.state === 'cancelled'
-  const begun = importCursor(job) !== null
+/** What can be done of a check: confirm it, or choose the columns again. */
+const afterCheck = (file: ImportFile, job: Job) => {
+  const open = file.importJob === null && file.removedAt === null && job.endedAt !== null
   // Whoever is named again has not left: that too is worth an import.
   const changes = changesOf(job) || (job.counts['disabled'] ?? 0)
   return {
     confirm:
-      kind === 'check' && job.state === 'done' && open && changes > 0
+      open && job.state === 'done' && changes > 0
         ? { action: importHref(file, '/import'), check: job.id, changes }
         : undefined,
-    cancelAction: ended ? undefined : importHref(file, '/cancel'),
-    resumeAction:
-      kind === 'import' && stopped && file.removedAt === null && begun
-        ? importHref(file, '/resume')
-        : undefined,
-    againAction:
-      kind === 'import' && stopped && file.removedAt === null && !begun
-        ? importHref(file, '/again')
-        : undefined,
-    columnsHref: kind === 'check' && ended && open ? importHref(file, '/columns') : undefined,
+    resumeAction: undefined,
+    againAction: undefined,
+    columnsHref: open ? importHref(file, '/columns') : undefined,
   }
 }
+
+/** What can be done of an import that stopped: go on, or begin anew where nothing was done. */
+const afterImport = (file: ImportFile, job: Job) => {
+  const stopped = job.state === 'failed' || job.state === 'cancelled'
+  const open = stopped && file.removedAt === null
+  const begun = importCursor(job) !== null
+  return {
+    confirm: undefined,
+    resumeAction: open && begun ? importHref(file, '/resume') : undefined,
+    againAction: open && !begun ? importHref(file, '/again') : undefined,
+    columnsHref: undefined,
+  }
+}
+
+const whatNext = (file: ImportFile, job: Job, kind: Kind) => ({
+  ...(kind === 'check' ? afterCheck(file, job) : afterImport(file, job)),
+  cancelAction: job.endedAt === null ? importHref(file, '/cancel') : undefined,
+})
 
 const withQuery = (href: string, outcome: string | undefined, after = 0): string => {
   const query = new URLSearchParams({

@@ -31,6 +31,7 @@ const receive = (
   } as ConstructorParameters<typeof Busboy>[0])
   return new Promise((resolve, reject) => {
     let proved = false
+    let arriving: Readable | null = null
     let saving: Promise<Received | NotReceived> | null = null
     const fail = (error: unknown): void => {
       req.unpipe(parser)
@@ -52,7 +53,8 @@ const receive = (
         fail(new AppError('form_expired', 'a file before its token'))
         return
       }
-      saving = save(folder, id, content as unknown as Readable, name)
+      arriving = content as unknown as Readable
+      saving = save(folder, id, arriving, name)
       saving.then((saved) => {
         if (saved === 'too_large') {
           req.unpipe(parser)
@@ -69,7 +71,14 @@ const receive = (
       }
       ;(saving ?? Promise.resolve('no_file' as const)).then(resolve, fail)
     })
-    req.once('aborted', () => parser.destroy(new Error('the connection broke')))
+    // The parser tells nobody of a connection that broke: what it was writing would wait for ever.
+    req.once('close', () => {
+      if (!req.complete) {
+        const broken = new Error('the connection broke')
+        arriving?.destroy(broken)
+        fail(badForm(broken))
+      }
+    })
     req.pipe(parser)
   })
 }

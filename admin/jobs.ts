@@ -140,29 +140,18 @@ const withQuery = (id: string, query: Readonly<Record<string, string | number>>)
   return text === '' ? hrefOf(id) : `${hrefOf(id)}?${text}`
 }
 
-const modelOf = async (
-  visit: Visit,
-  job: Job,
-  refused: ConsoleMessage | undefined,
-): Promise<ConsolePages['console/jobs_job']> => {
-  const { query, who, console } = visit
+/** Which results are looked at: those of one outcome, from behind one of them. */
+const viewOf = ({ query }: Visit, { counts }: Job) => {
   const chosen = query['outcome']
-  const outcome = chosen !== undefined && chosen in job.counts ? chosen : undefined
-  const after = Math.max(0, Math.trunc(Number(query['after'] ?? 0)) || 0)
-  const [nameOf, { results, next }, whyNot, files] = await Promise.all([
-    namesOf(visit, [job.by]),
-    resultsOf(visit, job, outcome, after),
-    whyNotUndone(console.site.deps.store, job),
-    filesOf(visit, job),
-  ])
-  const mayAct = hasRight(who.role, 'cancel_jobs')
+  const outcome = chosen !== undefined && chosen in counts ? chosen : undefined
+  return { outcome, after: Math.max(0, Math.trunc(Number(query['after'] ?? 0)) || 0) }
+}
+
+const listOf = async (visit: Visit, job: Job) => {
+  const { outcome, after } = viewOf(visit, job)
+  const { results, next } = await resultsOf(visit, job, outcome, after)
   const narrowed = outcome === undefined ? {} : { outcome }
-  const phase = (job.cursor as { phase?: string } | null)?.phase
   return {
-    ...lineOf(job, nameOf),
-    endedAt: job.endedAt === null ? undefined : instant(job.endedAt),
-    failure: failureOf(job),
-    writing: job.endedAt === null && phase === 'write',
     counts: Object.entries(job.counts).map(([name, count]) => ({
       name,
       count,
@@ -174,6 +163,13 @@ const modelOf = async (
     firstHref: after > 0 ? withQuery(job.id, narrowed) : undefined,
     nextHref: next === undefined ? undefined : withQuery(job.id, { ...narrowed, after: next }),
     exportHref: job.done > 0 ? `${hrefOf(job.id)}/results` : undefined,
+  }
+}
+
+const waysOn = async ({ who, console }: Visit, job: Job) => {
+  const whyNot = await whyNotUndone(console.site.deps.store, job)
+  const mayAct = hasRight(who.role, 'cancel_jobs')
+  return {
     goesOn: job.endedAt === null,
     can: {
       cancel: mayAct && (job.state === 'waiting' || job.state === 'running'),
@@ -183,9 +179,30 @@ const modelOf = async (
     stays: whyNot !== null && UNDO_REASONS.has(whyNot) ? whyNot : undefined,
     undoes: job.kind === UNDO ? hrefOf(undoParamsOf(job).of) : undefined,
     undoneBy: job.undoneBy === null ? undefined : hrefOf(job.undoneBy),
+  }
+}
+
+const isWriting = ({ endedAt, cursor }: Job): boolean =>
+  endedAt === null && (cursor as { phase?: string } | null)?.phase === 'write'
+
+const modelOf = async (
+  visit: Visit,
+  job: Job,
+  refused: ConsoleMessage | undefined,
+): Promise<ConsolePages['console/jobs_job']> => {
+  const { endedAt } = job
+  const nameOf = await namesOf(visit, [job.by])
+  const files = await filesOf(visit, job)
+  const goneAt = files.length > 0 && endedAt !== null ? endedAt + JOB_FILES_KEPT_MS : null
+  return {
+    ...lineOf(job, nameOf),
+    endedAt: endedAt === null ? undefined : instant(endedAt),
+    failure: failureOf(job),
+    writing: isWriting(job),
+    ...(await listOf(visit, job)),
+    ...(await waysOn(visit, job)),
     files,
-    filesUntil:
-      files.length > 0 && job.endedAt !== null ? instant(job.endedAt + JOB_FILES_KEPT_MS) : undefined,
+    filesUntil: goneAt === null ? undefined : instant(goneAt),
     refused,
   }
 }
@@ -202,9 +219,7 @@ const sendJob = async (visit: Visit, job: Job, refused?: ConsoleMessage): Promis
 export const showJob = async (visit: Visit): Promise<void> => {
   const job = await jobOf(visit)
   // An import has pages of its own.
-  await (isImportJob(job)
-    ? goTo(visit, importOfJob(job))
-    : sendJob(visit, job))
+  await (isImportJob(job) ? goTo(visit, importOfJob(job)) : sendJob(visit, job))
 }
 
 /** `POST /admin/jobs/:id/cancel` */

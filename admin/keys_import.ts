@@ -27,6 +27,22 @@ interface Sent {
 
 const LIMITS = { files: 1, fileSize: KEY_FILE_BYTES_MAX, fields: 8, fieldSize: FIELD_BYTES_MAX }
 
+const unreadable = (cause: unknown): AppError =>
+  new AppError('bad_form', 'the upload cannot be read', { cause })
+
+/** Throws `AppError('bad_form')` for what is no upload. */
+const parserFor = ({ ctx }: Visit): InstanceType<typeof Busboy> => {
+  const contentType = ctx.get('content-type')
+  if (!contentType.startsWith('multipart/form-data')) {
+    throw new AppError('bad_form', 'not an upload')
+  }
+  try {
+    return new Busboy({ headers: { 'content-type': contentType }, limits: LIMITS })
+  } catch (error) {
+    throw unreadable(error) // Such as without the line that stands between its parts.
+  }
+}
+
 /**
  * Reads the form. The token is its first field, and is checked before anything of the file is kept.
  * Throws `AppError('bad_form')`.
@@ -34,12 +50,7 @@ const LIMITS = { files: 1, fileSize: KEY_FILE_BYTES_MAX, fields: 8, fieldSize: F
 const readUpload = (visit: Visit): Promise<Sent> =>
   new Promise((resolve, reject) => {
     const { req } = visit.ctx
-    const contentType = req.headers['content-type']
-    if (contentType === undefined || !contentType.startsWith('multipart/form-data')) {
-      reject(new AppError('bad_form', 'not an upload'))
-      return
-    }
-    const busboy = new Busboy({ headers: { 'content-type': contentType }, limits: LIMITS })
+    const busboy = parserFor(visit)
     const fields = new Map<string, string>()
     const chunks: Buffer[] = []
     let name = ''
@@ -67,9 +78,7 @@ const readUpload = (visit: Visit): Promise<Sent> =>
         chunks.length = 0
       })
     })
-    busboy.on('error', (error: unknown) =>
-      stop(new AppError('bad_form', 'the upload cannot be read', { cause: error })),
-    )
+    busboy.on('error', (error: unknown) => stop(unreadable(error)))
     busboy.on('finish', () => resolve({ fields, name, bytes: Buffer.concat(chunks), tooLarge }))
     req.on('aborted', () => reject(new AppError('bad_form', 'the upload was cut off')))
     req.pipe(busboy)

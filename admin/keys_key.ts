@@ -11,6 +11,7 @@ import {
   unblockKey,
   withdrawKey,
 } from '../accounts/desk_keys.ts'
+import { limitsOf } from '../accounts/desk_limits.ts'
 import { AppError } from '../accounts/errors.ts'
 import { type OtpKey, type OtpKeyState, stateNow } from '../accounts/otp_key.ts'
 import { hasRight, scopeOf } from '../policies/admin_rights.ts'
@@ -30,6 +31,11 @@ interface Act {
   readonly run: (visit: Visit, serial: string) => Promise<DeskKeyResult>
 }
 
+const HANDLES = 'handle_keys'
+
+const atKey = ({ console: { site }, by }: Visit, serial: string) =>
+  [site.deps, serial, by, limitsOf(site.deps, by, HANDLES)] as const
+
 const BOUND = ['assigned', 'activation_closed', 'in_service', 'blocked'] as const
 
 /** What can be done with a key, in order, and in which state it is offered. */
@@ -37,28 +43,28 @@ const ACTS: Readonly<Record<string, Act>> = {
   unblock: {
     from: ['blocked'],
     asksFirst: false,
-    run: ({ console, by }, serial) => unblockKey(console.site.deps, serial, by),
+    run: (visit, serial) => unblockKey(...atKey(visit, serial)),
   },
   reopen: {
     from: ['activation_closed'],
     asksFirst: false,
-    run: ({ console, by }, serial) => reopenKey(console.site.deps, serial, by),
+    run: (visit, serial) => reopenKey(...atKey(visit, serial)),
   },
   reset_pin: {
     from: ['in_service', 'blocked'],
     asksFirst: true,
-    run: ({ console, by }, serial) => resetKeyPin(console.site.deps, serial, by),
+    run: (visit, serial) => resetKeyPin(...atKey(visit, serial)),
   },
   withdraw: {
     from: [...BOUND, 'lost'],
     asksFirst: true,
-    run: ({ console, by }, serial) => withdrawKey(console.site.deps, serial, by),
+    run: (visit, serial) => withdrawKey(...atKey(visit, serial)),
   },
   lost: {
     from: ['in_stock', ...BOUND],
     asksFirst: true,
     run: ({ console: { site }, by }, serial) =>
-      reportKeyLost(site.deps, site.endEverything, serial, by),
+      reportKeyLost(site.deps, site.endEverything, serial, by, limitsOf(site.deps, by, HANDLES)),
   },
 }
 
@@ -146,14 +152,18 @@ const sendKey = async (
 /** `GET /admin/keys/:serial` */
 export const showKey = async (visit: Visit): Promise<void> => sendKey(visit, await keyOf(visit))
 
+/** Told of a key as of what else an administrator does not reach. */
+const REACH: readonly string[] = ['outside_scope', 'role_holder', 'oneself', 'no_right']
+
 /** The key as it is now, with what an act or a code has come to. */
 const sayNow = async (visit: Visit, told: Told, status: number): Promise<void> =>
   sendKey(visit, await keyOf(visit), { told, status })
 
-const refusalOf = (refusal: KeyRefusal): Told =>
-  refusal.reason === 'illegal'
-    ? { key: 'console.keys.refused.illegal', tone: 'error' }
-    : { key: `console.keys.refused.${refusal.reason}`, tone: 'error' }
+const refusalOf = (refusal: KeyRefusal): Told => {
+  const reason = refusal.reason === 'forbidden' ? refusal.why : refusal.reason
+  const place = REACH.includes(reason) ? 'no_acts' : 'refused'
+  return { key: `console.keys.${place}.${reason}`, tone: 'error' }
+}
 
 /** Throws, or answers, where this administrator must not act on the key's holder. */
 const mayHandle = async (visit: Visit, here: KeyHere): Promise<boolean> => {
@@ -177,11 +187,15 @@ const actNamed = (visit: Visit): { readonly name: string; readonly act: Act } =>
 /** `GET /admin/keys/:serial/acts/:act` */
 export const askKeyAct = async (visit: Visit): Promise<void> => {
   const here = await keyOf(visit)
-  const { name } = actNamed(visit)
+  const { name, act } = actNamed(visit)
   if (!(await mayHandle(visit, here))) {
     return
   }
   const path = keyPath(here.key.serial)
+  if (!act.asksFirst) {
+    await goTo(visit, path)
+    return
+  }
   await sendConsolePage(visit, 'console/keys_one', {
     serial: here.key.serial,
     path,
@@ -210,13 +224,13 @@ export const doKeyAct = async (visit: Visit): Promise<void> => {
 export const giveKey = async (visit: Visit): Promise<void> => {
   const here = await keyOf(visit)
   const { form, console, by } = visit
-  const { store } = console.site.deps
+  const { deps } = console.site
   const { serial } = here.key
   if (!(await mayHandle(visit, here))) {
     return
   }
   const identifier = form.text('identifier')
-  const account = await store.accounts.byIdentifier(identifierKey(identifier))
+  const account = await deps.store.accounts.byIdentifier(identifierKey(identifier))
   const why = account === null ? 'outside_scope' : await forbiddenHere(visit, account)
   if (account === null || why === 'outside_scope') {
     const error = { field: 'identifier', key: 'console.keys.errors.unknown_person' }
@@ -228,7 +242,7 @@ export const giveKey = async (visit: Visit): Promise<void> => {
   }
   const lends = form.text('how') === 'lend'
   const give = lends ? lendKey : assignKey
-  const result = await give(console.site.deps, serial, account.sub, by)
+  const result = await give(deps, serial, account.sub, by, limitsOf(deps, by, HANDLES))
   if (!result.ok) {
     return sayNow(visit, refusalOf(result), 409)
   }
@@ -279,8 +293,10 @@ export const testHere = async (visit: Visit): Promise<void> => {
   if (!(await mayHandle(visit, here))) {
     return
   }
-  const { console, form, by } = visit
-  const result = await testKey(console.site.deps, here.key.serial, form.digits('code'), by)
+  const { form, by } = visit
+  const { deps } = visit.console.site
+  const limits = limitsOf(deps, by, 'test_keys')
+  const result = await testKey(deps, here.key.serial, form.digits('code'), by, limits)
   await sayJudged(visit, result, { test: true, field: 'code' })
 }
 
@@ -290,9 +306,11 @@ export const resyncHere = async (visit: Visit): Promise<void> => {
   if (!(await mayHandle(visit, here))) {
     return
   }
-  const { console, form, by } = visit
+  const { form, by } = visit
+  const { deps } = visit.console.site
   const codes = { first: form.digits('first'), second: form.digits('second') }
-  const result = await resyncKey(console.site.deps, here.key.serial, codes, by)
+  const limits = limitsOf(deps, by, HANDLES)
+  const result = await resyncKey(deps, here.key.serial, codes, by, limits)
   await sayJudged(visit, result, { test: false, field: 'first' })
 }
 

@@ -11,6 +11,7 @@ import {
   temporaryPasswordFor,
 } from '../accounts/person_acts.ts'
 import { whyNoPin } from '../accounts/pin_act.ts'
+import { inTurn } from '../interactions/in_turn.ts'
 import type { ConsoleError, ConsolePages } from '../views/console/pages.ts'
 import { sendPerson, sessionRow } from './people_person.ts'
 import { goTo, sendConsolePage, type Visit } from './visit.ts'
@@ -126,7 +127,10 @@ const newPin = async (visit: Visit, account: Account): Promise<void> => {
 
 const temporaryPassword = async (visit: Visit, account: Account): Promise<void> => {
   const { endEverything } = visit.console.site
-  const result = await temporaryPasswordFor(depsOf(visit), endEverything, askedOf(visit, account))
+  // Of two who ask at once the second finds the first one's password, and shows none.
+  const result = await inTurn(`temporary password of ${account.sub}`, () =>
+    temporaryPasswordFor(depsOf(visit), endEverything, askedOf(visit, account)),
+  )
   if (!result.ok) {
     return sayWhyNot(visit, account, result.outcome)
   }

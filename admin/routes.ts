@@ -3,21 +3,14 @@ import { AppError } from '../accounts/errors.ts'
 import { sendAsset } from '../interactions/assets.ts'
 import { seeOther } from '../interactions/page.ts'
 import { CONSOLE_PATH, CONSOLE_RETURN_PATH } from './access.ts'
+import { APPLICATION_ROUTES } from './application_routes.ts'
 import { showAudit } from './audit.ts'
 import { exportAudit } from './audit_export.ts'
 import type { Console } from './console.ts'
 import { type ConsoleRoute, dispatch, matcher, visitAgain } from './dispatch.ts'
-import { APPLICATION_ROUTES } from './application_routes.ts'
-import { POLICY_ROUTES } from './policy_routes.ts'
 import { showHome } from './home.ts'
 import { chooseColumns, showColumns } from './import_columns.ts'
-import {
-  confirmImport,
-  exportCheck,
-  exportResult,
-  showCheck,
-  showResult,
-} from './import_report.ts'
+import { confirmImport, exportCheck, exportResult, showCheck, showResult } from './import_report.ts'
 import { uploadImport } from './import_upload.ts'
 import { purgeHere, showLeavers, showNewYear } from './import_year.ts'
 import {
@@ -38,6 +31,7 @@ import {
   takeFile,
   undoHere,
 } from './jobs.ts'
+import { CONFIRM_PATH, showConfirm, takeConfirmed } from './kept_form.ts'
 import { showDesk } from './keys_desk.ts'
 import { importHere as importKeysHere, showImport as showKeysImport } from './keys_import.ts'
 import {
@@ -49,6 +43,9 @@ import {
   showReceipt,
   testHere,
 } from './keys_key.ts'
+import { askAct, startAct } from './people_act.ts'
+import { exportPeople } from './people_export.ts'
+import { showPeople } from './people_list.ts'
 import {
   actHere,
   askErase,
@@ -58,10 +55,7 @@ import {
   forgetDeviceHere,
 } from './people_one.ts'
 import { showPerson } from './people_person.ts'
-import { CONFIRM_PATH, showConfirm, takeConfirmed } from './kept_form.ts'
-import { askAct, startAct } from './people_act.ts'
-import { exportPeople } from './people_export.ts'
-import { showPeople } from './people_list.ts'
+import { POLICY_ROUTES } from './policy_routes.ts'
 import { grantRoleHere, revokeRoleHere, showRoles } from './roles.ts'
 import { returnToConsole, signOut } from './sign_in.ts'
 import type { Visit } from './visit.ts'

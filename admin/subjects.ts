@@ -1,5 +1,6 @@
 import { fullName } from '../accounts/account.ts'
 import { lookUpSubject } from '../accounts/look_up_subject.ts'
+import type { Fields } from '../interactions/form.ts'
 import { inTurn } from '../interactions/in_turn.ts'
 import { scopeOf } from '../policies/admin_rights.ts'
 import type { ConsoleError, ConsolePages } from '../views/console/pages.ts'
@@ -8,6 +9,8 @@ import { sendConsolePage, type Visit } from './visit.ts'
 type Model = ConsolePages['console/applications_subjects']
 
 const SUBJECT = /^[\w-]{1,255}$/
+/** Of the name of a host, or of an application: what is looked for is written into the audit. */
+const NAME_LENGTH_MAX = 255
 
 const choices = async ({ console }: Visit): Promise<Model['applications']> => {
   const { declared } = console.applications
@@ -34,10 +37,13 @@ const NOTHING = { looked: false, found: null } as const
 /** `GET /admin/subjects` */
 export const showSubjects = (visit: Visit): Promise<void> => send(visit, NOTHING)
 
+const nameIn = (form: Fields, field: string): string =>
+  form.text(field).trim().slice(0, NAME_LENGTH_MAX)
+
 /** The host whose applications share identifiers; null: an application that has none of its own. */
 const sectorIn = async ({ console, form }: Visit): Promise<string | null> => {
-  const typed = form.text('sector').trim().toLowerCase()
-  return typed === '' ? console.applications.sectorOf(form.text('client')) : typed
+  const typed = nameIn(form, 'sector').toLowerCase()
+  return typed === '' ? console.applications.sectorOf(nameIn(form, 'client')) : typed
 }
 
 /** `POST /admin/subjects`: who an application knows under an identifier. Noted. */
@@ -60,7 +66,7 @@ export const submitSubject = async (visit: Visit): Promise<void> => {
       subjectOf,
       scope: scopeOf(who),
       by,
-      sector: sector ?? form.text('client'),
+      sector: sector ?? nameIn(form, 'client'),
     })
   })
   const account = sub === null ? null : await deps.store.accounts.bySub(sub)

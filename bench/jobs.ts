@@ -13,6 +13,8 @@ const PASSWORD = 'Tilleul-Papier-27'
 /** Who signs in; none of them is forced. */
 const TEACHERS = 20
 const AT_ONCE = 2
+/** Between two sign-ins of one of them: together some ten in a second, a full school in the morning. */
+const PAUSE_MS = 150
 const QUIET_MS = 20_000
 const WARM_UP = 10
 
@@ -69,6 +71,7 @@ const signInUntil = async (premises: Premises, ended: Promise<unknown>): Promise
     while (!isOver) {
       nth += 1
       took.push(await signIn(premises, agent, nth))
+      await after(PAUSE_MS)
     }
   }
   await Promise.all(Array.from({ length: AT_ONCE }, person))

@@ -364,7 +364,7 @@ const deep = async (people: PeopleSearch, name: string, filter: Filter): Promise
   let found = 0
   do {
     const from: string | null = after
-    const { result, ...one } = await clocked<PeoplePage>(() =>
+    const { result, ...one }: Took & { readonly result: PeoplePage } = await clocked(() =>
       people.page(filterOf(filter), from, PAGE, COUNTED_MOST),
     )
     took.push(one)
@@ -403,7 +403,7 @@ const ask = async (folder: string): Promise<object> => {
     'password void': { password: 'void' },
     'a change due': { password: 'must_change' },
   } satisfies Record<string, Filter>)) {
-    const chunk = async () => (await people.subs(filterOf(filter), 's1', CHUNK)).length
+    const chunk = async () => (await people.walk(filterOf(filter), null, CHUNK)).subs.length
     asked.push(await timed(`${name}: the next ${CHUNK} of a job`, chunk))
   }
   for (const [name, filter] of Object.entries({

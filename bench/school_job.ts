@@ -3,13 +3,14 @@
  * students with a password, `school_job.ts force FOLDER` has the gateway there force all of them to
  * change it, and waits for that. Writes what it took as one line of JSON.
  */
+
+import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 import type { Person } from '../accounts/account.ts'
 import { addJob } from '../accounts/jobs.ts'
 import type { Tables } from '../accounts/ports.ts'
 import { loadSettings } from '../provider/settings.ts'
 import { type Core, openCore } from '../provider/wire.ts'
-import { join } from 'node:path'
 
 const PEOPLE_AT_ONCE = 500
 const CLASSES = 400

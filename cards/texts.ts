@@ -117,6 +117,20 @@ export const TEXTS: { readonly [locale in Locale]: Texts } = {
 
 /** Heads the columns of a sheet of PINs. */
 export const PIN_TEXTS: { readonly [locale in Locale]: readonly string[] } = {
-  fr: ['type', 'classe', 'nom', 'prénom', 'identifiant', 'code PIN à changer à la première utilisation'],
-  en: ['type', 'class', 'family name', 'given name', 'identifier', 'PIN code to be changed at first use'],
+  fr: [
+    'type',
+    'classe',
+    'nom',
+    'prénom',
+    'identifiant',
+    'code PIN à changer à la première utilisation',
+  ],
+  en: [
+    'type',
+    'class',
+    'family name',
+    'given name',
+    'identifier',
+    'PIN code to be changed at first use',
+  ],
 }

@@ -17,6 +17,7 @@ const REASONS = {
   unknown_account: 'the account is gone',
   account_disabled: 'the account is disabled',
   otp_off: 'the policy of this user type allows no OTP keys',
+  forbidden: 'a role does not go that far',
 } as const
 
 /** A refusal in words. */

@@ -2,7 +2,15 @@ import { giveConsent, refuseConsent } from '../accounts/consents.ts'
 import type { NextStep } from '../policies/next_step.ts'
 import { LEARNT, type Learnt } from '../views/pages.ts'
 import { backToApplication } from './dead_ends.ts'
-import { finish, formOf, type PersonStep, personOf, type StepPage, showPage } from './step.ts'
+import {
+  again,
+  finish,
+  formOf,
+  type PersonStep,
+  personOf,
+  type StepPage,
+  showPage,
+} from './step.ts'
 
 type Due = Extract<NextStep, { step: 'consent' }>
 
@@ -51,6 +59,10 @@ export const consentPage: StepPage<PersonStep> = {
       return backToApplication('access_denied', 'the person does not allow it')
     }
     const { learns } = due as Due
+    // What it is registered for may have grown since: nobody allows what they were not shown.
+    if (fields.text('learns') !== learntBy(learns).join(' ')) {
+      return again([])
+    }
     await giveConsent(deps, { sub: account.sub, clientId, learns }, origin)
     return finish({ consent: { sub: account.sub, atMs: deps.clock() } })
   },

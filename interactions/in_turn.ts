@@ -6,12 +6,15 @@ const turns = new Map<string, Promise<void>>()
  * before succeed: the OP's records are read and then written, and a double click must not take
  * back what its first half has reached.
  */
-export const inTurn = async (name: string, act: () => Promise<void>): Promise<void> => {
+export const inTurn = async <T>(name: string, act: () => Promise<T>): Promise<T> => {
   const turn = (turns.get(name) ?? Promise.resolve()).then(act)
-  const over = turn.catch(() => {}) // Whoever asked for it is told below.
+  const over = turn.then(
+    () => {},
+    () => {}, // Whoever asked for it is told below.
+  )
   turns.set(name, over)
   try {
-    await turn
+    return await turn
   } finally {
     if (turns.get(name) === over) {
       turns.delete(name)

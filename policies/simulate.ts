@@ -101,6 +101,12 @@ const metBy = (atMs: number, { wanted }: Situation) => ({
   notBefore: Math.min(wanted.notBefore, atMs),
 })
 
+/** A password of their own that is void is asked for with the first code, and does not serve. */
+const byCodeAlone = ({ account, policy, nowMs }: Facts): boolean =>
+  account.password === 'none' ||
+  account.password === 'temporary' ||
+  (policy.otp_keys.first_use === 'code' && newKeyCounts(account, nowMs))
+
 /** Who has no password that serves may come by a key; who has neither, not at all. */
 const takeLogin = (facts: Facts, { passwordServes }: Assumed): Taken | Stop => {
   const { account, policy, nowMs } = facts
@@ -113,12 +119,7 @@ const takeLogin = (facts: Facts, { passwordServes }: Assumed): Taken | Stop => {
     const results = loginBy('passcode', nowMs)
     return { screens: ['login'], changes: ['passcode_proved'], results, wanted }
   }
-  // A password that is void, or past its end, is asked for with the first code and does not serve.
-  const byCodeAlone =
-    account.password === 'none' ||
-    account.password === 'temporary' ||
-    (policy.otp_keys.first_use === 'code' && newKeyCounts(account, nowMs))
-  if (policy.otp !== 'off' && account.otpKey === 'first_use' && byCodeAlone) {
+  if (policy.otp !== 'off' && account.otpKey === 'first_use' && byCodeAlone(facts)) {
     const counts = newKeyCounts(account, nowMs)
     return {
       screens: ['login', ...FIRST_USE],

@@ -1,9 +1,9 @@
-import { policyFor } from '../policies/policy.ts'
 import type { AccountClaims, KoaContextWithOIDC } from 'oidc-provider'
 import { type Account, fullName, localeOfAccount } from '../accounts/account.ts'
 import { passwordDue } from '../accounts/password_due.ts'
 import type { AccountStore, Deps } from '../accounts/ports.ts'
 import { CLAIMS_OF_SCOPE } from '../accounts/registration.ts'
+import { policyFor } from '../policies/policy.ts'
 import type { ApplicationRules } from './clients.ts'
 
 /**

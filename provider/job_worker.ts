@@ -14,8 +14,11 @@ import type { Jobs } from '../admin/console.ts'
 
 /** Another process may have added one, or have died in the middle of it. */
 const LOOK_MS = 2_000
-/** People who sign in go first: between chunks the gateway is theirs for longer than a chunk took. */
-const REST_FACTOR = 1.5
+/**
+ * People who sign in go first. A chunk also waits for the disk and for who reads beside, and the
+ * gateway is theirs meanwhile: with this, for about as long as the chunk kept them waiting.
+ */
+const REST_FACTOR = 0.6
 const REST_MS_MIN = 2
 const REST_MS_MAX = 100
 

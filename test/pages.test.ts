@@ -84,7 +84,7 @@ function poison(value: unknown, attack: string, key = ''): unknown {
     )
   }
   const chosen =
-    /^(code|reason|protection|field|at|choices?|source|state|mode|act|section|done|what|until|current|pin|locale|\w+(At|By|Until))$/.test(
+    /^(code|reason|learns|protection|field|at|choices?|source|state|mode|act|section|done|what|until|current|pin|locale|\w+(At|By|Until))$/.test(
       key,
     )
   return typeof value === 'string' && !chosen ? attack : value

@@ -646,7 +646,7 @@ export interface Pages extends ConsolePages {
     helpHref: string
   }
   /** `<main data-step="refused">`: the sign-in worked, the application is not for this type of user. */
-  /** `<main data-step="consent">`: posts `answer`, `allow` or `refuse`. */
+  /** `<main data-step="consent">`: posts `answer`, `allow` or `refuse`, and `learns` as shown. */
   consent: Form &
     Person & {
       applicationName: string

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { AUDIT_ACTS } from '../../accounts/audit.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
-const PRODUCT = '{accounts,adapters,cli,interactions,provider}/**/*.ts'
+const PRODUCT = '{accounts,adapters,admin,cli,imports,interactions,provider}/**/*.ts'
 
 const literalsIn = (expression: string): string[] =>
   [...expression.matchAll(/'(\w+)'/g)].map(([, literal = '']) => literal)

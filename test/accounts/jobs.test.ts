@@ -228,6 +228,9 @@ describe('work in the background', () => {
     )
     expect(await jobOf(id)).toMatchObject({ state: 'cancelled', done: 2 })
     expect(await cancelJob(deps, id, admin)).toBe(false)
+    const late = { cursor: 9, results: [] }
+    expect(await deps.store.jobs.advance(id, late, office.now())).toBe(false)
+    expect((await jobOf(id)).cursor).toBe(2)
     expect((await entries('job_cancelled')).length).toBe(1)
   })
 
@@ -282,9 +285,9 @@ describe('an act on many people', () => {
     expect(job.counts).toEqual({ done: 1, already: 1, password_void: 1, disabled: 1, oneself: 1 })
     expect(await resultsOf(job)).toMatchObject({ a: 'done', admin: 'oneself', e: 'disabled' })
     expect((await office.person('a')).password?.mustChange).toBe(true)
-    expect((await entries('password_change_forced')).map(({ actor, detail }) => [actor, detail])).toEqual(
-      [[admin, { job: job.id }]],
-    )
+    expect(
+      (await entries('password_change_forced')).map(({ actor, detail }) => [actor, detail]),
+    ).toEqual([[admin, { job: job.id }]])
   })
 
   it('reaches those whom its administrator reaches, as they are when it is done', async () => {
@@ -333,13 +336,19 @@ describe('an act on many people', () => {
   })
 
   it('asks only those for a change whose password is older than the rules', async () => {
-    await deps.store.policies.save({
-      id: 'v2',
-      atMs: office.now(),
-      by: 'test',
-      why: 'test',
-      policies: { ...DEFAULT_POLICIES, student: policySchema.parse({ passwords: { rules_version: 2 } }) },
-    } as never, null as never)
+    await deps.store.policies.save(
+      {
+        id: 'v2',
+        atMs: office.now(),
+        by: 'test',
+        why: 'test',
+        policies: {
+          ...DEFAULT_POLICIES,
+          student: policySchema.parse({ passwords: { rules_version: 2 } }),
+        },
+      } as never,
+      null as never,
+    )
     await office.setPassword('a', null, { rulesVersion: 2 })
     const job = await done('force_change', STUDENTS, { options: { olderThanRules: true } })
     expect(job.counts).toEqual({ done: 4, up_to_date: 1 })
@@ -390,16 +399,21 @@ describe('an act on many people', () => {
 
 describe('a generated PIN', () => {
   const offer = (types: readonly UserType[] = ['student']) =>
-    deps.store.policies.save({
-      id: 'pins',
-      atMs: office.now(),
-      by: 'test',
-      why: 'test',
-      policies: {
-        ...DEFAULT_POLICIES,
-        ...Object.fromEntries(types.map((type) => [type, policySchema.parse({ protections: ['pin'] })])),
-      },
-    } as never, null as never)
+    deps.store.policies.save(
+      {
+        id: 'pins',
+        atMs: office.now(),
+        by: 'test',
+        why: 'test',
+        policies: {
+          ...DEFAULT_POLICIES,
+          ...Object.fromEntries(
+            types.map((type) => [type, policySchema.parse({ protections: ['pin'] })]),
+          ),
+        },
+      } as never,
+      null as never,
+    )
 
   const sheet = async (id: string): Promise<string> => {
     const [file] = await files.list(id)
@@ -420,10 +434,14 @@ describe('a generated PIN', () => {
     const [, pin = ''] = /(\d{4})\D*$/.exec(rows[1] ?? '') ?? []
     const { pin: record, sub } = await office.person('a')
     expect(record).toMatchObject({ origin: 'generated', blockedAt: null })
-    expect((await deps.hasher.verify(pin, record?.sealed ?? null, pinOwner(sub), LANE)).right).toBe(true)
+    expect((await deps.hasher.verify(pin, record?.sealed ?? null, pinOwner(sub), LANE)).right).toBe(
+      true,
+    )
     expect(await files.list(job.id)).toEqual([])
     expect(await deps.store.jobs.secrets(job.id, null, 10)).toEqual([])
-    expect(JSON.stringify([await office.audit(), await deps.store.jobs.results(job.id, {}, 0, 10)])).not.toContain(pin)
+    expect(
+      JSON.stringify([await office.audit(), await deps.store.jobs.results(job.id, {}, 0, 10)]),
+    ).not.toContain(pin)
   })
 
   it('is on a sheet also where the job was cancelled in the middle', async () => {
@@ -445,7 +463,14 @@ describe('a generated PIN', () => {
 
   it('is mailed once to each who has an address, and not a day after a reset by mail', async () => {
     await offer()
-    await office.import([HEADER, line('a', 'student', { email: 'a@school.example' }), line('b', 'student', { email: 'b@school.example' }), ''].join('\n'))
+    await office.import(
+      [
+        HEADER,
+        line('a', 'student', { email: 'a@school.example' }),
+        line('b', 'student', { email: 'b@school.example' }),
+        '',
+      ].join('\n'),
+    )
     const b = await office.person('b')
     await deps.store.accounts.resetPasswordByMail(b.sub, b.password?.sealed ?? '', {
       ...(b.password ?? (undefined as never)),
@@ -551,7 +576,11 @@ describe('temporary passwords', () => {
   })
 
   it('are no more than can be named, where more than type, place and class is asked for', async () => {
-    const id = await ask('temporary_passwords', { all: true, filter: { text: 'L' } }, { confirmed: 8 })
+    const id = await ask(
+      'temporary_passwords',
+      { all: true, filter: { text: 'L' } },
+      { confirmed: 8 },
+    )
     await runJobs(runOf())
     expect(await resultsOf({ id })).toMatchObject({ a: 'done', admin: 'oneself' })
   })

@@ -305,9 +305,13 @@ describe('a list of people', () => {
     )
     await become(opened.store)
     expect(await found(opened, filter)).toEqual(['lea'])
+    await add(opened.store, { other: { userType: 'inspector' } })
+    const byWord: Filter = { ...filter, userType: 'student', text: 'martin' }
+    expect(await found(opened, byWord)).toEqual(['lea'])
     if (filter.disabled === 'only') {
-      expect(await found(opened, {})).toEqual([])
-      expect(await found(opened, { disabled: 'any' })).toEqual(['lea'])
+      const student = { userType: 'student' } as const
+      expect(await found(opened, student)).toEqual([])
+      expect(await found(opened, { ...student, disabled: 'any' })).toEqual(['lea'])
     }
     if (filter.role !== undefined) {
       expect(await found(opened, { role: 'any' })).toEqual(['lea'])

@@ -264,6 +264,14 @@ describe('a session of the console is over at the next request', () => {
     expect(browser.view.step).toBe('login')
   })
 
+  it('when the account is disabled, even where its sessions could not be ended yet', async () => {
+    const identifier = await administrator(school)
+    const browser = await enterConsole(school.browser(), identifier)
+    const { store, clock } = school.gateway.core.deps
+    await store.accounts.setDisabled(await subOf(identifier), clock())
+    expect(await stepAt(browser)).not.toMatch(/^console/)
+  })
+
   it('when what was proved before is void', async () => {
     const identifier = await administrator(school)
     const browser = await enterConsole(school.browser(), identifier)

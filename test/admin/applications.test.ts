@@ -425,6 +425,13 @@ describe('who is behind an identifier', () => {
     expect(entry).toMatchObject({ sub: null, detail: { found: false } })
   })
 
+  it('is noted with no more text than a name is long', async () => {
+    const { browser, subject } = await known()
+    await ask(browser, { subject, sector: 'x'.repeat(20_000) })
+    const [entry] = await school.gateway.core.deps.store.audit.list({ act: 'subject_looked_up' }, 1)
+    expect(String(entry?.detail['sector'])).toHaveLength(255)
+  })
+
   it('is found by the helpdesk among the people they look after alone', async () => {
     const { subject, account } = await known()
     const students = await signInToConsole(school, { role: 'helpdesk', userTypes: ['student'] })

@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, statSync } from 'node:fs'
+import { request } from 'node:http'
 import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -149,6 +150,28 @@ describe('a file that an administrator sends', () => {
     const answer = await fetch(new URL('/admin/imports/upload', school.address), sent)
     expect(answer.status).toBe(403)
     expect(uploads()).toEqual([])
+  })
+
+  it('leaves nothing behind when the connection breaks in the middle of it', async () => {
+    const view = await admin.open('/admin/imports')
+    const csrf = view.html.querySelector('#upload input[name=csrf]')?.getAttribute('value') ?? ''
+    const sent = request(new URL('/admin/imports/upload', school.address), {
+      method: 'POST',
+      headers: {
+        cookie: await admin.jar.getCookieString(school.settings.issuer),
+        'content-type': 'multipart/form-data; boundary=xx',
+        'content-length': 1_000_000,
+      },
+    })
+    sent.on('error', () => {})
+    const part = (head: string, body: string): string =>
+      `--xx\r\nContent-Disposition: form-data; ${head}\r\n\r\n${body}\r\n`
+    sent.write(part('name="csrf"', csrf))
+    sent.write(part('name="file"; filename="a.csv"', `${HEADER}\r\n${LEA}`).slice(0, -2))
+    while (uploads().length === 0) await nextTurn()
+    sent.destroy()
+    while (uploads().length > 0) await nextTurn()
+    expect(await store().importFiles.list(10)).toEqual([])
   })
 
   it('shows three values of each column, none of a password', async () => {

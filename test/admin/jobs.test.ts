@@ -167,7 +167,9 @@ describe('a job', () => {
     const auditor = await signInToConsole(school, { role: 'auditor' })
     expect((await auditor.open(`/admin/jobs/${id}`)).status).toBe(200)
     expect(auditor.view.html.querySelector('form[action$="/undo"]')).toBeNull()
-    expect((await auditor.post(`/admin/jobs/${id}/undo`, { csrf: csrfOf(auditor) })).status).toBe(403)
+    expect((await auditor.post(`/admin/jobs/${id}/undo`, { csrf: csrfOf(auditor) })).status).toBe(
+      403,
+    )
   })
 
   it('of a helpdesk never reaches people of others', async () => {
@@ -192,9 +194,9 @@ describe('files of a job', () => {
     const job = await over(admin)
     const forms = admin.view.html.querySelectorAll('form[action*="/files/"]')
     expect(forms).toHaveLength(2)
-    const action = forms
-      .map((form) => form.getAttribute('action') ?? '')
-      .find((one) => one.endsWith('.csv')) ?? ''
+    const action =
+      forms.map((form) => form.getAttribute('action') ?? '').find((one) => one.endsWith('.csv')) ??
+      ''
     const csrf = csrfOf(admin)
     const other = await signInToConsole(school)
     expect((await other.post(action, { csrf: csrfOf(other) })).status).toBe(422)

@@ -1,7 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Account } from '../../accounts/account.ts'
+import { testKey } from '../../accounts/desk_codes.ts'
+import { assignKey, withdrawKey } from '../../accounts/desk_keys.ts'
+import { limitsOf } from '../../accounts/desk_limits.ts'
 import type { OtpKey } from '../../accounts/otp_key.ts'
+import { EVERYBODY } from '../../policies/admin_rights.ts'
 import type { Browser, View } from '../support/browser.ts'
 import { type AdministratorWishes, administrator, enterConsole } from '../support/console.ts'
 import { giveKey, type HeldKey, type KeyWishes } from '../support/otp_key.ts'
@@ -268,6 +272,66 @@ const CSV = [
 const sha256On = (text: string): string =>
   /name="sha256" value="([0-9a-f]{64})"/.exec(text)?.[1] ?? ''
 
+describe('the limits of a helpdesk', () => {
+  const helpdesk = (): Promise<Browser> => signIn({ role: 'helpdesk', userTypes: ['teacher'] })
+  const passwordFor = async (browser: Browser): Promise<View> => {
+    const action = `/admin/people/${noe.sub}/acts/temporary_password`
+    await browser.open(action)
+    return browser.submit({}, { form: `form[action="${action}"]` })
+  }
+  const give = async (browser: Browser, serial: string): Promise<View> => {
+    await browser.open(`${at(serial)}?q=noe`)
+    const csrf = csrfOf(browser.view)
+    return browser.post(`${at(serial)}/assign`, { csrf, identifier: 'noe.bernard', how: 'assign' })
+  }
+
+  it('keep it from giving one person a password and then a key, which open the account', async () => {
+    await key({ serial: 'K-1', state: 'in_stock' })
+    const browser = await helpdesk()
+    expect((await passwordFor(browser)).status).toBe(200)
+    const refused = await give(browser, 'K-1')
+    expect([refused.status, (await stored('K-1')).state]).toEqual([409, 'in_stock'])
+    expect(refused.text).toContain('ask a colleague')
+    const colleague = await helpdesk()
+    expect((await give(colleague, 'K-1')).status).toBe(200)
+    expect((await stored('K-1')).sub).toBe(noe.sub)
+  })
+
+  it('keep it from giving them a key and then a password', async () => {
+    await key({ serial: 'K-1', state: 'in_stock' })
+    const browser = await helpdesk()
+    expect((await give(browser, 'K-1')).status).toBe(200)
+    const refused = await passwordFor(browser)
+    expect([refused.status, refused.text]).toEqual([
+      409,
+      expect.stringContaining('ask a colleague'),
+    ])
+    expect((await passwordFor(await signIn())).status).toBe(200)
+  })
+
+  it('hold for whoever has the key by the time that it is done', async () => {
+    const { deps } = school.gateway.core
+    await key({ serial: 'K-1', sub: noe.sub, state: 'in_service' })
+    await key({ serial: 'K-2', state: 'in_stock' })
+    const desk = await administrator(school, { role: 'helpdesk', userTypes: ['teacher'] })
+    const { sub: by } = await school.account(desk)
+    const limits = limitsOf(deps, by, 'handle_keys')
+    const grant = { sub: noe.sub, role: 'auditor', scope: EVERYBODY } as const
+    await deps.store.roles.grant({ ...grant, grantedAt: 0, grantedBy: 'test' })
+    const forbidden = { ok: false, reason: 'forbidden', why: 'role_holder' }
+    expect(await withdrawKey(deps, 'K-1', by, limits)).toEqual(forbidden)
+    expect(await assignKey(deps, 'K-2', noe.sub, by, limits)).toEqual(forbidden)
+    expect(await testKey(deps, 'K-1', '000000', by, limits)).toEqual(forbidden)
+    await deps.store.roles.revoke(by)
+    const gone = { ok: false, reason: 'forbidden', why: 'no_right' }
+    expect(await assignKey(deps, 'K-2', noe.sub, by, limits)).toEqual(gone)
+    expect([(await stored('K-1')).state, (await stored('K-2')).state]).toEqual([
+      'in_service',
+      'in_stock',
+    ])
+  })
+})
+
 describe('importing keys', () => {
   it('tries the file first, and imports the same file once it is sent again', async () => {
     const browser = await signIn()
@@ -330,6 +394,18 @@ describe('importing keys', () => {
     const forged = await upload(browser, { csrf: 'x' }, { name: 'keys.csv', content: CSV })
     expect(forged.status).toBeGreaterThanOrEqual(400)
     expect(forged.text).not.toContain('Import 2 keys')
+  })
+
+  it('refuses an upload that says nothing of its parts', async () => {
+    const browser = await signIn()
+    await browser.open('/admin/keys/import')
+    const headers = {
+      cookie: await browser.jar.getCookieString(school.address),
+      'content-type': 'multipart/form-data',
+    }
+    const sent = { method: 'POST', headers, body: 'csrf' }
+    const answer = await fetch(new URL('/admin/keys/import', school.address), sent)
+    expect(answer.status).toBe(400)
   })
 
   it('is not for a helpdesk', async () => {

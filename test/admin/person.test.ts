@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Account } from '../../accounts/account.ts'
 import { openLetter } from '../../accounts/outbox.ts'
+import { standsAs, temporaryPasswordFor } from '../../accounts/person_acts.ts'
+import { EVERYBODY } from '../../policies/admin_rights.ts'
 import type { Browser, View } from '../support/browser.ts'
 import { type AdministratorWishes, administrator, enterConsole } from '../support/console.ts'
 import { HOUR_MS, PASSWORD, PIN, type School, startSchool } from '../support/school.ts'
@@ -224,6 +226,38 @@ describe('a temporary password', () => {
     expect(person.view.step).toBe('pin')
     expect((await person.submit({ pin: PIN })).step).toBe('change_password')
     expect((await browser.open(path())).text).not.toContain(password)
+  })
+
+  it('is one: of two administrators who ask at once, one is told that it changed', async () => {
+    const browsers = [await signIn(), await signIn()]
+    const action = `${path()}/acts/temporary_password`
+    for (const browser of browsers) {
+      await browser.open(action)
+    }
+    const form = `form[action="${action}"]`
+    const views = await Promise.all(browsers.map((browser) => browser.submit({}, { form })))
+    expect(views.map(({ status }) => status).sort()).toEqual([200, 409])
+    const [password = ''] = views.map(secretOn).filter(Boolean)
+    expect((await signsIn(password)).view.step).toBe('pin')
+  })
+
+  it('is nobody’s when the person is given a role before it is in force', async () => {
+    const { deps } = school.gateway.core
+    const desk = await administrator(school, { role: 'helpdesk', userTypes: ['teacher'] })
+    const { passwordBatches } = deps.store
+    const promote: typeof passwordBatches.prepare = async (...batch) => {
+      await passwordBatches.prepare(...batch)
+      const grant = { sub: noe.sub, role: 'auditor', scope: EVERYBODY } as const
+      await store().roles.grant({ ...grant, grantedAt: Date.now(), grantedBy: 'test' })
+    }
+    const slow = {
+      ...deps,
+      store: { ...deps.store, passwordBatches: { ...passwordBatches, prepare: promote } },
+    }
+    const asked = { by: (await school.account(desk)).sub, sub: noe.sub, asOf: standsAs(deps, noe) }
+    const { endEverything } = school.gateway.core
+    expect(await temporaryPasswordFor(slow, endEverything, asked)).toMatchObject({ ok: false })
+    expect((await now()).password?.origin).toBe('personal')
   })
 })
 

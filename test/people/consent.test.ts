@@ -1,6 +1,8 @@
 import * as oidc from 'openid-client'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Account } from '../../accounts/account.ts'
+import { changeApplication } from '../../accounts/applications.ts'
+import type { Registration } from '../../accounts/registration.ts'
 import type { Browser } from '../support/browser.ts'
 import { register } from '../support/registered.ts'
 import { type RelyingParty, registerRelyingParty } from '../support/relying_party.ts'
@@ -138,6 +140,21 @@ describe('an application that is not the school’s own', () => {
     await school.stop()
     const other = await place({ user_types: ['student'] })
     expect(await open(other)).toBe('refused')
+  })
+
+  it('is not allowed to learn what was registered after the question was shown', async () => {
+    const here = await place({ claims: ['given_name'] })
+    await open(here, { scope: 'openid profile email' })
+    const { core } = school.gateway
+    const { applications } = core.deps.store
+    const now = (await applications.find(ID)) ?? expect.fail('not registered')
+    const registration: Registration = { ...now.registration, claims: ['given_name', 'email'] }
+    const next = { kind: now.kind, registration }
+    await changeApplication(core.deps, { clientId: ID, version: now.version, by: 'test' }, next)
+    expect((await allow(here)).step).toBe('consent')
+    expect(here.browser.view.text).toContain('Your mail address')
+    expect(await acts(here.zoe.sub)).toEqual([])
+    expect((await allow(here)).step).toBe('callback')
   })
 
   it('stands in the copy of one’s data', async () => {

@@ -329,6 +329,7 @@ describe('every mail', () => {
       ['notice', notice(code, true)],
       ['notice', notice(code, false)],
     ]),
+    ['generated_pin', { personName: 'Léa', code: '4821' }],
     ['pin_reset_code', codeMail(10)],
     ['pin_reset_code', codeMail(1)],
     ['address_code', codeMail(10)],

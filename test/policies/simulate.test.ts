@@ -124,6 +124,17 @@ describe('a simulation', () => {
     expect(simulated.outcome).toBe(outcome)
   })
 
+  it('knows that one mailbox must not open both doors: what it let in counts from the next sign-in', () => {
+    const reset = { passwordResetByMailAt: NOW - 3_600_000 }
+    const first = account({ ...reset, protection: null, pin: 'none', hadPin: false })
+    expect(simulate(first, SERVES).steps[1]?.changes).toEqual(['pin_defined', 'pin_counts_later'])
+    const key = account({ ...reset, otpKey: 'first_use' })
+    const vault = { ...key, wanted: { ...key.wanted, leastAcr: OTP_ACR } }
+    const { steps, outcome, situation } = simulate(vault, SERVES)
+    expect(steps[1]?.changes).toEqual(['key_in_service', 'key_counts_later'])
+    expect([outcome, situation.account?.otpKey]).toEqual(['unmet', 'in_service'])
+  })
+
   it('always ends', () => {
     fc.assert(
       fc.property(

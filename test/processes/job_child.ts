@@ -15,8 +15,7 @@ const loaded = loadSettings({ env: { VESTIBULE_CONFIG: config }, cwd: '/' })
 if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems))
 const { settings } = loaded
 const core = await openCore(settings, { clock: () => Date.now() + Number(laterMs) })
-const isOver = async (): Promise<boolean> =>
-  (await core.deps.store.jobs.unfinished()).length === 0
+const isOver = async (): Promise<boolean> => (await core.deps.store.jobs.unfinished()).length === 0
 
 const stop = async (): Promise<void> => {
   process.stdout.write('stopped\n')

@@ -21,11 +21,7 @@ const school = async (): Promise<Premises> => {
   return premises
 }
 
-const ask = (
-  premises: Premises,
-  act: PeopleActName,
-  options: ActOptions = {},
-): Promise<string> =>
+const ask = (premises: Premises, act: PeopleActName, options: ActOptions = {}): Promise<string> =>
   withCore(premises, ({ deps }) => {
     const people = { all: true, filter: { userType: 'student' } }
     const params = { people, confirmed: PEOPLE, options: { ...options } }
@@ -71,19 +67,22 @@ const expectOnce = (premises: Premises, id: string, act: string): Promise<void> 
   })
 
 describe('a job whose process is killed', () => {
-  it.each(['before 2', 'behind 2', 'behind 4'])('goes on elsewhere, nobody twice (%s)', async (at) => {
-    const premises = await school()
-    const id = await ask(premises, 'disable')
-    await killedAt(premises, at)
-    await withCore(premises, async ({ deps }) => {
-      const job = await deps.store.jobs.find(id)
-      expect(job?.state).toBe('running')
-      expect(job?.done).toBeGreaterThan(0)
-      expect(job?.done).toBeLessThan(PEOPLE)
-    })
-    await chunksOf(start(premises, '', JOBS_LEASE_MS))
-    await expectOnce(premises, id, 'account_disabled')
-  })
+  it.each(['before 2', 'behind 2', 'behind 4'])(
+    'goes on elsewhere, nobody twice (%s)',
+    async (at) => {
+      const premises = await school()
+      const id = await ask(premises, 'disable')
+      await killedAt(premises, at)
+      await withCore(premises, async ({ deps }) => {
+        const job = await deps.store.jobs.find(id)
+        expect(job?.state).toBe('running')
+        expect(job?.done).toBeGreaterThan(0)
+        expect(job?.done).toBeLessThan(PEOPLE)
+      })
+      await chunksOf(start(premises, '', JOBS_LEASE_MS))
+      await expectOnce(premises, id, 'account_disabled')
+    },
+  )
 
   it('goes on in the same gateway after kill -9', async () => {
     const premises = await school()

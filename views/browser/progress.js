@@ -8,7 +8,8 @@ const PAUSE_MS = 1_500
 
 const part = document.querySelector('[data-progress]')
 const status = document.querySelector('[data-progress-status]')
-if (part instanceof HTMLElement && status && part.hasAttribute('data-goes-on')) void follow(part, status)
+if (part instanceof HTMLElement && status && part.hasAttribute('data-goes-on'))
+  void follow(part, status)
 
 /**
  * @param {HTMLElement} first
@@ -20,7 +21,8 @@ async function follow(first, told) {
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
     const next = document.hidden ? null : await fetched()
     if (!next) continue
-    if (next.dataset['said'] !== shown.dataset['said']) told.textContent = next.dataset['said'] ?? ''
+    if (next.dataset['said'] !== shown.dataset['said'])
+      told.textContent = next.dataset['said'] ?? ''
     const isBusy = shown.contains(document.activeElement) && next.hasAttribute('data-goes-on')
     if (isBusy) continue
     shown.replaceWith(next)

@@ -1,12 +1,6 @@
 import type { ConsoleError, ConsoleMessage } from './pages.ts'
 
-type UserType =
-  | 'teacher'
-  | 'staff'
-  | 'student'
-  | 'guardian'
-  | 'inspector'
-  | 'internship_counsellor'
+type UserType = 'teacher' | 'staff' | 'student' | 'guardian' | 'inspector' | 'internship_counsellor'
 
 /** What stands for somebody, or for several of one kind. */
 interface Counted {
@@ -86,7 +80,11 @@ export interface JobsPages {
     readonly undoes: string | undefined
     readonly undoneBy: string | undefined
     /** For whoever started it. */
-    readonly files: readonly { readonly name: string; readonly kib: number; readonly action: string }[]
+    readonly files: readonly {
+      readonly name: string
+      readonly kib: number
+      readonly action: string
+    }[]
     readonly filesUntil: string | undefined
     readonly refused?: ConsoleMessage | undefined
   }

@@ -176,7 +176,11 @@ export interface SimulatorPages {
     readonly typed: Readonly<Record<string, string>>
     readonly applications: readonly { readonly id: string; readonly name: string }[]
     /** Versions that may be tried; none for who may not see policies. */
-    readonly versions: readonly { readonly id: string; readonly shortId: string; readonly why: string }[]
+    readonly versions: readonly {
+      readonly id: string
+      readonly shortId: string
+      readonly why: string
+    }[]
     readonly hasDraft: boolean
     readonly errors: readonly ConsoleError[]
     /** Null: nothing was asked yet. */
