@@ -1,5 +1,5 @@
-import { type AdminScope, EVERYBODY, type Role } from '../policies/admin_rights.ts'
-import { identifierKey, type Person } from './account.ts'
+import { type AdminScope, BOTH_SECRETS_MS, EVERYBODY, type Role } from '../policies/admin_rights.ts'
+import { type Account, identifierKey, type Person } from './account.ts'
 import type { RoleGrant } from './admin_ports.ts'
 import { auditEntry, randomId } from './audit.ts'
 import {
@@ -186,12 +186,66 @@ export type RoleChange =
   | { readonly ok: true }
   | {
       readonly ok: false
-      readonly reason: 'unknown_account' | 'oneself' | 'last_administrator' | 'no_role'
+      readonly reason:
+        | 'unknown_account'
+        | 'oneself'
+        | 'last_administrator'
+        | 'no_role'
+        /** Somebody else may still hold what opens this account. */
+        | 'secret_handed_out'
     }
 
 /** Without whom nobody could come in who may do everything. */
 const isLast = async (tables: Tables, grant: RoleGrant | null): Promise<boolean> =>
   grant?.role === 'identity_admin' && (await administratorsLeft(tables, grant.sub)) === 0
+
+/**
+ * Whether somebody else may know what opens an account: a card or a PIN of the school's that was not
+ * changed yet, or anything issued a short time ago. With a role it would open the console to them.
+ */
+const isHandedOut = async (
+  { issuedSecrets }: Pick<Tables, 'issuedSecrets'>,
+  { sub, password, pin }: Account,
+  by: string,
+  nowMs: number,
+): Promise<boolean> =>
+  (password !== null && password.origin !== 'personal') ||
+  pin?.origin === 'generated' ||
+  (await issuedSecrets.anyBySomebodyElse(sub, by, nowMs - BOTH_SECRETS_MS))
+
+type Refusal = Extract<RoleChange, { ok: false }>['reason']
+
+/** Why somebody must not be given a role now; null: they may. */
+const whyNotGranted = async (
+  deps: Deps,
+  tables: Tables,
+  {
+    sub,
+    role,
+    before,
+    by,
+  }: {
+    readonly sub: string
+    readonly role: Role
+    readonly before: RoleGrant | null
+    readonly by: string
+  },
+): Promise<Refusal | null> => {
+  const account = await tables.accounts.bySub(sub)
+  if (account === null || account.disabledAt !== null) {
+    return 'unknown_account'
+  }
+  if (sub === by) {
+    return 'oneself'
+  }
+  if (role !== 'identity_admin' && (await isLast(tables, before))) {
+    return 'last_administrator'
+  }
+  const isNew = before === null
+  return isNew && (await isHandedOut(tables, account, by, deps.clock()))
+    ? 'secret_handed_out'
+    : null
+}
 
 /** Gives somebody a role, in the place of what they held. */
 export const grantRole = (
@@ -200,16 +254,10 @@ export const grantRole = (
   by: string,
 ): Promise<RoleChange> =>
   deps.store.transact(async (tables): Promise<RoleChange> => {
-    const account = await tables.accounts.bySub(sub)
-    if (account === null || account.disabledAt !== null) {
-      return { ok: false, reason: 'unknown_account' }
-    }
-    if (sub === by) {
-      return { ok: false, reason: 'oneself' }
-    }
     const before = await tables.roles.find(sub)
-    if (role !== 'identity_admin' && (await isLast(tables, before))) {
-      return { ok: false, reason: 'last_administrator' }
+    const reason = await whyNotGranted(deps, tables, { sub, role, before, by })
+    if (reason !== null) {
+      return { ok: false, reason }
     }
     // The week in which a PIN will do is for new administrators alone.
     const grantedAt = before?.grantedAt ?? deps.clock()

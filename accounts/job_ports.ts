@@ -149,4 +149,6 @@ export interface IssuedSecrets {
   /** When (ms) this administrator issued one of this kind to them last; null: never. */
   lastBy(sub: string, kind: IssuedKind, by: string): Promise<number | null>
   note(sub: string, kind: IssuedKind, by: string, nowMs: number): Promise<void>
+  /** Whether anybody but `except` issued them anything since then (ms). */
+  anyBySomebodyElse(sub: string, except: string, sinceMs: number): Promise<boolean>
 }

@@ -1,3 +1,4 @@
+import { hasRight } from '../policies/admin_rights.ts'
 import type { EndEverything } from './administer.ts'
 import { eraseIn, erasePerson } from './erase.ts'
 import type { Job, Json } from './job_ports.ts'
@@ -78,6 +79,15 @@ interface PurgeParams {
 
 export const purgeParams = (since: number): Json => ({ since })
 
+/** Whoever asked for it may have lost that right by now. */
+const mayPurge = async (
+  { roles, accounts }: Pick<Tables, 'roles' | 'accounts'>,
+  by: string,
+): Promise<boolean> => {
+  const [grant, account] = [await roles.find(by), await accounts.bySub(by)]
+  return account?.disabledAt === null && grant !== null && hasRight(grant.role, 'purge_leavers')
+}
+
 const eraseSome = async (
   deps: Deps,
   job: Job,
@@ -105,6 +115,9 @@ const eraseSome = async (
 export const purgeJob = (endEverything: EndEverything): JobKind => ({
   kind: PURGE_KIND,
   async chunk(deps, job, commit) {
+    if (!(await mayPurge(deps.store, job.by))) {
+      return { failed: 'no_right' }
+    }
     const { since } = job.params as unknown as PurgeParams
     const due = await deps.store.accounts.goneBefore(since, ERASED_AT_ONCE)
     if (due.length === 0) {

@@ -13,6 +13,17 @@ export const createIssuedSecrets = ({ db }: Sql): IssuedSecrets => ({
       .executeTakeFirst()
     return row?.at_ms ?? null
   },
+  async anyBySomebodyElse(sub, except, sinceMs) {
+    const row = await db
+      .selectFrom('issued_secrets')
+      .select('at_ms')
+      .where('sub', '=', sub)
+      .where('issued_by', '!=', except)
+      .where('at_ms', '>', sinceMs)
+      .limit(1)
+      .executeTakeFirst()
+    return row !== undefined
+  },
   async note(sub, kind, by, nowMs) {
     await db
       .insertInto('issued_secrets')

@@ -17,6 +17,19 @@ type NotReceived = 'no_file' | 'too_large'
 
 const FIELD_BYTES_MAX = 1024
 
+/** Throws `AppError('bad_form')` for a body that is no multipart form. */
+const parserOf = ({ ctx: { req } }: Visit): InstanceType<typeof Busboy> => {
+  try {
+    return new Busboy({
+      headers: req.headers as { 'content-type': string },
+      limits: { files: 1, fields: 5, fieldSize: FIELD_BYTES_MAX, parts: 6 },
+      defParamCharset: 'utf8',
+    } as ConstructorParameters<typeof Busboy>[0])
+  } catch (error) {
+    throw badForm(error) // Such as without the line that stands between its parts.
+  }
+}
+
 /** Writes the one file of a form to its place; the token comes before it. */
 const receive = (
   visit: Visit,
@@ -24,11 +37,7 @@ const receive = (
   id: string,
 ): Promise<Received | NotReceived> => {
   const { req } = visit.ctx
-  const parser = new Busboy({
-    headers: req.headers as { 'content-type': string },
-    limits: { files: 1, fields: 5, fieldSize: FIELD_BYTES_MAX, parts: 6 },
-    defParamCharset: 'utf8',
-  } as ConstructorParameters<typeof Busboy>[0])
+  const parser = parserOf(visit)
   return new Promise((resolve, reject) => {
     let proved = false
     let arriving: Readable | null = null

@@ -7,13 +7,15 @@ import { JOB_FILES_KEPT_MS } from '../accounts/forget_job_files.ts'
 import type { Job, TakenFile } from '../accounts/job_ports.ts'
 import { cancelJob, resumeJob } from '../accounts/jobs.ts'
 import { isPeopleAct } from '../accounts/people_act.ts'
+import { rightFor } from '../accounts/people_job.ts'
+import { PURGE_KIND } from '../accounts/purge_leavers.ts'
 import { startUndo, UNDO, undoParamsOf, whyNotUndone } from '../accounts/undo_job.ts'
 import { csvCell } from '../cards/csv_cell.ts'
-import { hasRight } from '../policies/admin_rights.ts'
+import { hasRight, needsFreshProof, type Right } from '../policies/admin_rights.ts'
 import type { ConsoleMessage, ConsolePages } from '../views/console/pages.ts'
 import { importOfJob, isImportJob } from './import_report.ts'
 import { namesOf } from './people_act.ts'
-import { goTo, sendConsolePage, type Visit } from './visit.ts'
+import { goTo, proveNow, sendConsolePage, type Visit } from './visit.ts'
 
 const JOBS_PATH = '/admin/jobs'
 const JOBS_ON_PAGE = 50
@@ -33,6 +35,14 @@ const jobOf = async (visit: Visit): Promise<Job> => {
     throw new AppError('not_found', `no job ${id} for ${visit.by}`)
   }
   return job
+}
+
+/** What going on with a job asks for: as much as beginning it did. */
+const rightOfJob = ({ kind }: Job): Right => {
+  if (kind === PURGE_KIND) {
+    return 'purge_leavers'
+  }
+  return isPeopleAct(kind) ? rightFor(kind) : 'act_on_people'
 }
 
 const hrefOf = (id: string): string => `${JOBS_PATH}/${id}`
@@ -234,7 +244,16 @@ export const cancelHere = async (visit: Visit): Promise<void> => {
 
 /** `POST /admin/jobs/:id/resume` */
 export const resumeHere = async (visit: Visit): Promise<void> => {
-  const { id } = await jobOf(visit)
+  const job = await jobOf(visit)
+  const { id } = job
+  const right = rightOfJob(job)
+  if (!hasRight(visit.who.role, right)) {
+    throw new AppError('not_allowed', `the role ${visit.who.role} has no right ${right}`)
+  }
+  if (needsFreshProof(right) && !visit.fresh) {
+    await proveNow(visit, hrefOf(id))
+    return
+  }
   const resumed = await resumeJob(visit.console.site.deps, id, visit.by)
   visit.console.jobs.wake()
   await goTo(visit, hrefOf(id), {

@@ -10,7 +10,7 @@ import {
 } from '../accounts/people_job.ts'
 import type { PeopleFilter } from '../accounts/people_search.ts'
 import { UNDONE_ACTS } from '../accounts/undo_job.ts'
-import { hasRight, scopeOf } from '../policies/admin_rights.ts'
+import { hasRight, type Right, scopeOf } from '../policies/admin_rights.ts'
 import { USER_TYPES, type UserType } from '../policies/user_type.ts'
 import type { ConsoleError, ConsolePages } from '../views/console/pages.ts'
 import { readFilterText } from './people_filter.ts'
@@ -158,7 +158,7 @@ const optionsOf = ({ form }: Visit, act: PeopleActName): ActOptions => ({
 
 const errorsOf = (visit: Visit, act: PeopleActName, chosen: Chosen): ConsoleError[] => {
   const { form, console } = visit
-  const confirmed = Number(form.text('confirmed'))
+  const confirmed = /^\d{1,9}$/.test(form.text('confirmed')) ? Number(form.text('confirmed')) : 0
   if (isTooMany(chosen.count, confirmed)) {
     const params = { before: confirmed, now: chosen.count }
     return [{ key: 'console.jobs.errors.more_people', params }]
@@ -173,9 +173,12 @@ const errorsOf = (visit: Visit, act: PeopleActName, chosen: Chosen): ConsoleErro
   return []
 }
 
-/** `POST /admin/jobs/start`, and `/admin/jobs/erase` with its own right: begins what was asked. */
-export const startAct = async (visit: Visit): Promise<void> => {
+/** Begins what was asked. `right`: that of the address; an act of another one has its own. */
+const startUnder = async (visit: Visit, right: Right): Promise<void> => {
   const act = actOf(visit)
+  if (rightFor(act) !== right) {
+    throw new AppError('bad_form', `${act} does not begin here`)
+  }
   const chosen = await chosenBy(visit)
   if (chosen.count === 0) {
     await goTo(visit, backHref(chosen), { key: 'console.jobs.done.nobody' })
@@ -195,6 +198,12 @@ export const startAct = async (visit: Visit): Promise<void> => {
   const id = await visit.console.jobs.start(act, params as unknown as Json, options)
   await goTo(visit, `/admin/jobs/${id}`)
 }
+
+/** `POST /admin/jobs/start` */
+export const startAct = (visit: Visit): Promise<void> => startUnder(visit, 'act_on_people')
+
+/** `POST /admin/jobs/erase`: asks for a fresh proof, as its right does. */
+export const startErase = (visit: Visit): Promise<void> => startUnder(visit, 'erase_people')
 
 /** For the lists: the name of who did something; a `sub` where there is nobody any more. */
 export const namesOf = async (

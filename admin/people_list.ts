@@ -66,6 +66,10 @@ const establishmentsOf = async (
   return all.length > ESTABLISHMENTS_MAX ? null : [...all].sort()
 }
 
+/** Where to list the classes of: nowhere outside of whom an administrator reaches. */
+const placeIn = ({ establishments }: AdminScope, asked = ''): string =>
+  establishments === null || establishments.includes(asked) ? asked : ''
+
 /** `GET /admin/people` */
 export const showPeople = async (visit: Visit): Promise<void> => {
   const { query, who, console } = visit
@@ -79,7 +83,7 @@ export const showPeople = async (visit: Visit): Promise<void> => {
     people.page(filter, after, PEOPLE_A_PAGE, COUNTED_MAX + 1),
     establishmentsOf(visit, scope),
     // The classes of people in no establishment, where there are none.
-    people.classes(filter.establishment ?? ''),
+    people.classes(placeIn(scope, filter.establishment)),
   ])
   const { count = 0 } = page
   await sendConsolePage(visit, 'console/people_list', {

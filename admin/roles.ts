@@ -91,6 +91,7 @@ const readScope = (form: Fields): AdminScope | ConsoleError => {
 const PLACE: Readonly<Record<string, string | undefined>> = {
   unknown_account: 'identifier',
   oneself: 'identifier',
+  secret_handed_out: 'identifier',
   last_administrator: 'role',
 }
 

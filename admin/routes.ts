@@ -43,7 +43,7 @@ import {
   showReceipt,
   testHere,
 } from './keys_key.ts'
-import { askAct, startAct } from './people_act.ts'
+import { askAct, startAct, startErase } from './people_act.ts'
 import { exportPeople } from './people_export.ts'
 import { showPeople } from './people_list.ts'
 import {
@@ -70,7 +70,7 @@ export const CONSOLE_ROUTES: readonly ConsoleRoute[] = [
   ['post', '/admin/people/act', 'act_on_people', 'people', askAct],
   ['get', '/admin/jobs', 'see_jobs', 'jobs', showJobs],
   ['post', '/admin/jobs/start', 'act_on_people', 'people', startAct],
-  ['post', '/admin/jobs/erase', 'erase_people', 'people', startAct],
+  ['post', '/admin/jobs/erase', 'erase_people', 'people', startErase],
   ['get', '/admin/jobs/:id', 'see_jobs', 'jobs', showJob],
   ['get', '/admin/jobs/:id/results', 'see_jobs', 'jobs', exportResults],
   ['post', '/admin/jobs/:id/cancel', 'cancel_jobs', 'jobs', cancelHere],

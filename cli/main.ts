@@ -1,7 +1,12 @@
 import { userInfo } from 'node:os'
 import { AppError } from '../accounts/errors.ts'
 import { didYouMean } from '../provider/setting_words.ts'
-import { checkpointsPath, consoleOrigin, loadSettings, processEnvironment } from '../provider/settings.ts'
+import {
+  checkpointsPath,
+  consoleOrigin,
+  loadSettings,
+  processEnvironment,
+} from '../provider/settings.ts'
 import { adminInvite } from './admin.ts'
 import { auditList } from './audit.ts'
 import { auditVerify } from './audit_verify.ts'

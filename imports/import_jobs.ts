@@ -44,7 +44,7 @@ export interface ImportNeeds {
 }
 
 /** Half of a chunk is reading, and looking up line by line: others have their turn meanwhile. */
-const REST_PART = 0.2
+const REST_PART = 0.1
 /** Lines whose names are read in one go, before anything is written. */
 const NAMES_AT_ONCE = 5_000
 const LEAVERS_AT_ONCE = 50

@@ -289,7 +289,10 @@ const fields = z.strictObject({
       url: setting(
         'Public address of the console, where it has a host name of its own. Without it the ' +
           'console is at /admin below the issuer.',
-        checkedText(issuerFault, 'an https address such as https://admin.school.example').optional(),
+        checkedText(
+          issuerFault,
+          'an https address such as https://admin.school.example',
+        ).optional(),
       ),
       listen: setting(
         'Where the console listens, and nothing else; goes with `url`. Without it the console ' +

@@ -44,7 +44,16 @@ const LAYERS: Record<string, Layer> = {
     packages: /^(koa|@koa\/router|@fastify\/busboy|zod|csv-stringify(\/sync)?|node:.+)$/,
   },
   provider: {
-    folders: ['policies', 'accounts', 'adapters', 'views', 'interactions', 'admin', 'cards', 'imports'],
+    folders: [
+      'policies',
+      'accounts',
+      'adapters',
+      'views',
+      'interactions',
+      'admin',
+      'cards',
+      'imports',
+    ],
     packages: ANY,
   },
   cli: {

@@ -1,12 +1,12 @@
-import type { PeopleListPages } from './people_list.ts'
-import type { KeyPages } from './keys.ts'
-import type { PersonPages } from './person.ts'
-import type { PoliciesPages, SimulatorPages } from './policies.ts'
+import type { AccessPages } from './access.ts'
+import type { ApplicationsPages } from './applications.ts'
+import type { AuditPages, HomePages } from './audit.ts'
 import type { ImportsPages } from './imports.ts'
 import type { JobsPages } from './jobs.ts'
-import type { AccessPages } from './access.ts'
-import type { AuditPages, HomePages } from './audit.ts'
-import type { ApplicationsPages } from './applications.ts'
+import type { KeyPages } from './keys.ts'
+import type { PeopleListPages } from './people_list.ts'
+import type { PersonPages } from './person.ts'
+import type { PoliciesPages, SimulatorPages } from './policies.ts'
 
 /** Around every page of the console. */
 export interface ConsoleFrame {
@@ -41,7 +41,8 @@ export interface ConsoleError extends ConsoleMessage {
 
 /** What each page of the console is given, by the name of its template. */
 export interface ConsolePages
-  extends PeopleListPages, AccessPages,
+  extends PeopleListPages,
+    AccessPages,
     ApplicationsPages,
     JobsPages,
     KeyPages,
