@@ -32,7 +32,12 @@ const leaseOf = ({ deps }: Core) => {
 }
 
 /** Seals the audit beside everything else, so that no sign-in waits for another one. */
-export const startAuditWorks = (settings: Settings, core: Core, log: Logger) => {
+export const startAuditWorks = (
+  settings: Settings,
+  core: Core,
+  log: Logger,
+  sealsHere: boolean,
+) => {
   const { deps, auditKeys: keys } = core
   const seals = core.opened.auditSeals
   const lease = leaseOf(core)
@@ -42,17 +47,18 @@ export const startAuditWorks = (settings: Settings, core: Core, log: Logger) => 
     keys,
     clock: deps.clock,
     random: deps.random,
-    mayI: lease.take,
+    mayI: sealsHere ? lease.take : async () => false,
     publish: file.append,
   })
   let running: Promise<void> = Promise.resolve()
   let stopping = false
-  const sealing = repeat(SEAL_PAUSE_MS, () => {
+  const round = (): Promise<void> => {
     running = sealer.round().catch((error: unknown) => {
       log[stopping ? 'debug' : 'error']({ err: error }, 'sealing of the audit failed')
     })
     return running
-  })
+  }
+  const sealing = sealsHere ? repeat(SEAL_PAUSE_MS, round) : null
   return {
     purge: async (): Promise<void> => {
       const { refused } = await purgeAudit({ seals, keys }, deps.clock() - AUDIT_KEPT_MS)
@@ -66,7 +72,7 @@ export const startAuditWorks = (settings: Settings, core: Core, log: Logger) => 
     },
     stop: async (): Promise<void> => {
       stopping = true
-      sealing.stop()
+      sealing?.stop()
       await running
       await sealer.finish()
       await lease.release()

@@ -36,7 +36,7 @@ describe('vestibule', () => {
 
   it.each([
     [['people', 'imprt'], 'There is no command "people imprt"; did you mean "people import"?'],
-    [['policy'], 'there are: policy export, policy check, policy apply'],
+    [['policy'], 'there are: policy export, policy check, policy diff, policy apply'],
     [['accounts', 'list'], 'There is no command "accounts list"; see: vestibule help'],
     [['audit', 'list', '--act', 'pin_genrated'], 'did you mean "pin_generated"?'],
     [['audit', 'list', '--limit', '0'], '--limit is a number from 1 to 10000'],

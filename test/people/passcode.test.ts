@@ -26,7 +26,7 @@ const ACR_OTP = 'urn:vestibule:acr:otp'
 let school: School
 let application: RelyingParty
 beforeAll(async () => {
-  school = await startSchool()
+  school = await startSchool({}, { seals: false })
   application = await school.application()
   await school.policies({ inspector: { otp: 'required' }, guardian: { otp: 'off' } })
 })

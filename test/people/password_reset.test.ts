@@ -49,7 +49,10 @@ beforeAll(async () => {
     ...WRITES_MAILS,
     applications: [{ ...ENT, scope: 'openid profile email school offline_access' }],
   }
-  school = await startSchool(settings, { log: pino({ level: 'trace', base: null }, sink) })
+  school = await startSchool(settings, {
+    log: pino({ level: 'trace', base: null }, sink),
+    seals: false,
+  })
   application = await school.application()
 })
 afterAll(() => school.stop())

@@ -23,7 +23,7 @@ const SPRAYED = '198.18.7.7'
 let school: School
 let application: RelyingParty
 beforeAll(async () => {
-  school = await startSchool()
+  school = await startSchool({}, { seals: false })
   application = await school.application()
 })
 afterAll(() => school.stop())

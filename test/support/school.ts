@@ -156,15 +156,17 @@ const openOnFreePort = async (
 /**
  * A gateway on a free port, with its own data folder and a clock that only the test moves.
  * `realClock` for real browsers: they judge the end of cookies by their own. Unless it `delivers`,
- * mails and logout calls stay in the outbox, for the test to look at.
+ * mails and logout calls stay in the outbox, for the test to look at. Without `seals` the audit is not
+ * sealed meanwhile: where statements are counted.
  */
 export const startSchool = async (
   more: Record<string, unknown> = {},
   {
     realClock = false,
     delivers = false,
+    seals = true,
     log = pino({ level: process.env['VESTIBULE_TEST_LOG'] ?? 'silent' }),
-  }: { realClock?: boolean; delivers?: boolean; log?: Logger } = {},
+  }: { realClock?: boolean; delivers?: boolean; seals?: boolean; log?: Logger } = {},
 ): Promise<School> => {
   if (!realClock) {
     vi.useFakeTimers({ toFake: ['Date'] })
@@ -172,7 +174,7 @@ export const startSchool = async (
   }
   const folder = mkdtempSync(join(tmpdir(), 'vestibule-'))
   const clock = () => Date.now()
-  const opened = await openOnFreePort(folder, more, { log, clock, delivers })
+  const opened = await openOnFreePort(folder, more, { log, clock, delivers, seals })
   const { address, settings } = opened
   const { issuer } = settings
   let gateway = opened.gateway
@@ -253,7 +255,7 @@ export const startSchool = async (
     },
     restart: async () => {
       await gateway.stop()
-      gateway = await startGateway(settings, { log, clock, delivers })
+      gateway = await startGateway(settings, { log, clock, delivers, seals })
     },
     stop: async () => {
       await gateway.stop()
