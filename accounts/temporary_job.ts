@@ -171,6 +171,19 @@ const tell = async (batch: string, total: number, commit: Commit): Promise<Chunk
   return 'more'
 }
 
+/**
+ * Writing cards takes a while: who asked may hold no role by now, and a helpdesk's batch may hold a
+ * card of somebody who was given one meanwhile.
+ */
+const isStillTheirs = async (tables: Tables, job: Job, batch: string): Promise<boolean> => {
+  const who = await askerOf(tables, job.by, 'temporary_passwords')
+  if (who?.role !== 'helpdesk') {
+    return who !== null
+  }
+  const holders = (await tables.roles.list()).map(({ sub }) => sub)
+  return holders.length === 0 || (await tables.passwordBatches.among(batch, holders)).length === 0
+}
+
 /** Makes the cards and puts their passwords in force. */
 const write = async (
   needs: TemporaryJobNeeds,
@@ -199,6 +212,7 @@ const write = async (
     by: job.by,
     dryRun: false,
     batchId: batch,
+    stillMay: (tables: Tables) => isStillTheirs(tables, job, batch),
   }
   try {
     const generated = await generatePasswords(deps, endEverythingOf, generation, async (id) =>
