@@ -1,13 +1,15 @@
 import type { Context } from 'koa'
 import type { Account } from '../accounts/account.ts'
 import type { ConsoleSession, RoleGrant } from '../accounts/admin_ports.ts'
+import { proofOf } from '../interactions/fresh_proof.ts'
 import { originOf } from '../interactions/origin.ts'
 import { seeOther } from '../interactions/page.ts'
 import { uiLocales } from '../interactions/portal.ts'
 import type { Request } from '../interactions/site.ts'
+import { holderOf } from '../interactions/visitor.ts'
 import { CONSOLE_ABSOLUTE_MS, CONSOLE_IDLE_MS, consoleLevel } from '../policies/admin_rights.ts'
 import { FRESH_PROOF_SECONDS, strongestUsable } from '../policies/fresh_proof.ts'
-import { ACR_LEVELS, type Level } from '../policies/proofs.ts'
+import type { Level } from '../policies/proofs.ts'
 import type { Console } from './console.ts'
 import { giveCookie, hashIn } from './cookies.ts'
 
@@ -40,14 +42,6 @@ export type Entry =
 /** Seen is noted to the minute: a page is no write. */
 const SEEN_MS = 60_000
 
-const acrOfLevel = (level: Level): string =>
-  [...ACR_LEVELS].find(([, each]) => each === level)?.[0] ?? level
-
-const proofOf = (level: Level, maxAgeSeconds: number): Record<string, string> => ({
-  max_age: String(maxAgeSeconds),
-  claims: JSON.stringify({ id_token: { acr: { essential: true, value: acrOfLevel(level) } } }),
-})
-
 /** What everybody is asked for who comes with nothing: a sign-in, and then again what is missing. */
 const NOBODY: Entry = { ok: false, params: {}, stale: null }
 
@@ -65,22 +59,12 @@ const standing = async (ctx: Context, console: Console): Promise<Stood | null> =
   if (session === null) {
     return null
   }
-  const [below, account] = await Promise.all([
-    site.provider.Session.findByUid(session.sessionUid),
-    site.deps.store.accounts.bySub(session.sub),
-  ])
-  if (below?.accountId !== session.sub || !site.isOpen(below) || account === null) {
-    return null
-  }
-  const request: Request = {
-    params: {},
-    clientId: site.portalClientId,
-    loginAtMs: undefined,
-    account,
-    ...site.provedIn(below),
-    origin: originOf(ctx, CONSOLE_CLIENT_ID),
-  }
-  return account.disabledAt === null ? { session, account, request } : null
+  const below = await site.provider.Session.findByUid(session.sessionUid)
+  const holder =
+    below?.accountId === session.sub
+      ? await holderOf(site, below, originOf(ctx, CONSOLE_CLIENT_ID))
+      : null
+  return holder === null ? null : { ...holder, session }
 }
 
 const levelFor = (grant: RoleGrant | null, nowMs: number): Level =>

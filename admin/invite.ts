@@ -7,6 +7,7 @@ import {
   type NewAdministrator,
 } from '../accounts/administrators.ts'
 import { AppError } from '../accounts/errors.ts'
+import { comesFromUs } from '../interactions/csrf.ts'
 import { type Fields, missingFields, readForm } from '../interactions/form.ts'
 import { rememberLocale } from '../interactions/locale.ts'
 import { newPasswordErrors } from '../interactions/new_password.ts'
@@ -17,7 +18,6 @@ import type { FormError } from '../views/pages.ts'
 import { CONSOLE_CLIENT_ID, CONSOLE_PATH, presentIn, sendToSignIn } from './access.ts'
 import type { Console } from './console.ts'
 import { sendOuterPage } from './outer_page.ts'
-import { comesFromUs } from './visit.ts'
 
 const INVITE_PATH = `${CONSOLE_PATH}/invite`
 type Errors = readonly (ConsoleError | FormError)[]

@@ -1,13 +1,18 @@
-import { timingSafeEqual } from 'node:crypto'
 import type { Context } from 'koa'
 import { type Account, fullName, type Locale, localeOfAccount } from '../accounts/account.ts'
 import type { ConsoleDone, ConsoleSession } from '../accounts/admin_ports.ts'
-import { AppError } from '../accounts/errors.ts'
 import type { Origin } from '../accounts/ports.ts'
+import { assertToken } from '../interactions/csrf.ts'
 import type { Fields } from '../interactions/form.ts'
 import { languageLinks, localeOf } from '../interactions/locale.ts'
 import { seeOther } from '../interactions/page.ts'
-import { type Administrator, hasRight, RIGHTS, type Right } from '../policies/admin_rights.ts'
+import {
+  type Administrator,
+  hasRight,
+  RIGHTS,
+  type Right,
+  type Role,
+} from '../policies/admin_rights.ts'
 import type { ConsoleFrame, ConsolePageName, ConsolePages } from '../views/console/pages.ts'
 import { CONSOLE_PATH, sendToSignIn } from './access.ts'
 import type { Console } from './console.ts'
@@ -40,49 +45,41 @@ export const csrfOf = ({ console, session }: Pick<Visit, 'console' | 'session'>)
 
 export const consoleForm = (visit: Visit): { readonly csrf: string } => ({ csrf: csrfOf(visit) })
 
-const isSame = (a: string, b: string): boolean => {
-  const [left, right] = [Buffer.from(a), Buffer.from(b)]
-  return left.length === right.length && timingSafeEqual(left, right)
-}
-
-/** As in `interactions/csrf.ts`: what the browser says of where the form was (OWASP ASVS 3.5.1). */
-export const comesFromUs = (ctx: Context, origin: string): boolean => {
-  const site = ctx.get('sec-fetch-site')
-  return site === ''
-    ? ['', 'null', origin].includes(ctx.get('origin'))
-    : site === 'same-origin' || site === 'none'
-}
-
 /** Throws `AppError('form_expired')` unless the form was ours. For bodies that the frame does not read. */
 export const assertConsoleForm = (
   { ctx, console, session }: Pick<Visit, 'ctx' | 'console' | 'session'>,
   sent: string,
-): void => {
-  if (!comesFromUs(ctx, console.origin) || !isSame(csrfOf({ console, session }), sent)) {
-    throw new AppError('form_expired', 'CSRF token, Origin or Sec-Fetch-Site do not fit')
-  }
-}
+): void => assertToken(ctx, console.origin, csrfOf({ console, session }), sent)
 
 export const localeOfVisit = (ctx: Context, console: Console, account: Account): Locale =>
   localeOf(ctx, { account: localeOfAccount(account), fallback: console.site.defaultLocale })
 
-const mayDo = ({ role }: Administrator): ConsoleFrame['may'] =>
-  Object.fromEntries(
+/** What a role may do, and what it sees of the menu. */
+const framed = (role: Role): Pick<ConsoleFrame, 'role' | 'may' | 'sections'> => ({
+  role,
+  may: Object.fromEntries(
     (Object.keys(RIGHTS) as Right[]).map((right) => [right, hasRight(role, right)]),
-  )
+  ),
+  sections: SECTIONS.filter(({ right }) => hasRight(role, right)).map(({ name, href }) => ({
+    name,
+    href,
+  })),
+})
+
+const FRAMES = {
+  identity_admin: framed('identity_admin'),
+  helpdesk: framed('helpdesk'),
+  auditor: framed('auditor'),
+} as const satisfies Record<Role, unknown>
 
 const frameOf = (visit: Visit, done: ConsoleDone | null): ConsoleFrame => ({
   personName: fullName(visit.account),
-  role: visit.who.role,
+  ...FRAMES[visit.who.role],
   section: visit.section,
-  sections: SECTIONS.filter(({ right }) => hasRight(visit.who.role, right)).map(
-    ({ name, href }) => ({ name, href }),
-  ),
   homeHref: CONSOLE_PATH,
   portalHref: `${visit.console.site.issuer}/`,
   signOut: `${CONSOLE_PATH}/sign-out`,
   csrf: csrfOf(visit),
-  may: mayDo(visit.who),
   fresh: visit.fresh,
   done: done ?? undefined,
 })

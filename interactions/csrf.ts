@@ -17,12 +17,19 @@ const sameText = (a: string, b: string): boolean => {
  * `Referrer-Policy: no-referrer` it sends `Origin: null` with our own forms (Fetch §3.1), so that
  * browsers too old for `Sec-Fetch-Site` can only be told from a named foreign origin.
  */
-const comesFromUs = (ctx: Context, issuer: string): boolean => {
+export const comesFromUs = (ctx: Context, address: string): boolean => {
   const site = ctx.get('sec-fetch-site')
   if (site !== '') {
     return site === 'same-origin' || site === 'none'
   }
-  return ['', 'null', new URL(issuer).origin].includes(ctx.get('origin'))
+  return ['', 'null', new URL(address).origin].includes(ctx.get('origin'))
+}
+
+/** Throws `AppError('form_expired')` unless a form came from our pages at `address`, with its token. */
+export const assertToken = (ctx: Context, address: string, token: string, sent: string): void => {
+  if (!comesFromUs(ctx, address) || !sameText(token, sent)) {
+    throw new AppError('form_expired', 'CSRF token, Origin or Sec-Fetch-Site do not fit')
+  }
 }
 
 /** Throws `AppError('form_expired')` unless the form was ours, for this step. */
@@ -32,8 +39,4 @@ export const assertOurForm = (
   uid: string,
   step: string,
   sent: string,
-): void => {
-  if (!comesFromUs(ctx, site.issuer) || !sameText(csrfToken(site, uid, step), sent)) {
-    throw new AppError('form_expired', 'CSRF token, Origin or Sec-Fetch-Site do not fit')
-  }
-}
+): void => assertToken(ctx, site.issuer, csrfToken(site, uid, step), sent)

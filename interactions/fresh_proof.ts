@@ -60,8 +60,9 @@ interface Visitor extends SignedInPerson {
 const acrOfLevel = (level: Level): string =>
   [...ACR_LEVELS].find(([, each]) => each === level)?.[0] ?? level
 
-const proofOf = (level: Level): Record<string, string> => ({
-  max_age: String(FRESH_PROOF_SECONDS),
+/** What a sign-in asks for, to get a proof of this level that is not older. */
+export const proofOf = (level: Level, maxAgeSeconds: number): Record<string, string> => ({
+  max_age: String(maxAgeSeconds),
   claims: JSON.stringify({ id_token: { acr: { essential: true, value: acrOfLevel(level) } } }),
 })
 
@@ -78,7 +79,7 @@ const visitorOf = async (ctx: Context, site: Site): Promise<Visitor | null> => {
   const { situation, next: plain } = await site.decide(request)
   const { policy } = situation
   const level = situation.account === null ? 'password' : strongestUsable(policy, situation.account)
-  const params = proofOf(level)
+  const params = proofOf(level, FRESH_PROOF_SECONDS)
   const { next } = await site.decide({ ...request, params })
   return {
     account,

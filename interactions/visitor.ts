@@ -1,6 +1,7 @@
 import type { Context } from 'koa'
 import type { Account } from '../accounts/account.ts'
 import { AppError } from '../accounts/errors.ts'
+import type { Origin } from '../accounts/ports.ts'
 import { originOf } from './origin.ts'
 import type { Request, Site } from './site.ts'
 
@@ -11,9 +12,12 @@ export interface SessionHolder {
   readonly request: Request
 }
 
-/** Null: nobody is signed in, or an account that is gone or disabled. */
-export const sessionHolder = async (ctx: Context, site: Site): Promise<SessionHolder | null> => {
-  const session = await site.provider.Session.get(ctx as never)
+/** Whose a session is; null: nobody's, of a sign-in under way, or of an account gone or disabled. */
+export const holderOf = async (
+  site: Site,
+  session: SessionHolder['session'],
+  origin: Origin,
+): Promise<SessionHolder | null> => {
   if (session.accountId === undefined || !site.isOpen(session)) {
     return null
   }
@@ -27,10 +31,14 @@ export const sessionHolder = async (ctx: Context, site: Site): Promise<SessionHo
     loginAtMs: undefined,
     account,
     ...site.provedIn(session),
-    origin: originOf(ctx, site.portalClientId),
+    origin,
   }
   return { account, session, request }
 }
+
+/** Null: nobody is signed in, or an account that is gone or disabled. */
+export const sessionHolder = async (ctx: Context, site: Site): Promise<SessionHolder | null> =>
+  holderOf(site, await site.provider.Session.get(ctx as never), originOf(ctx, site.portalClientId))
 
 /** A sign-in of ours came back, and nobody is signed in by it. */
 export const nobody = (ctx: Context): AppError =>
