@@ -90,6 +90,12 @@ const onKey = (
     return changed
   })
 
+/** An act that needs to know nothing but the key and who does it. */
+const deskAct =
+  (doing: Act) =>
+  (deps: Deps, serial: string, by: string, limits: DeskLimits = noLimits): Promise<DeskKeyResult> =>
+    onKey(deps, serial, { by, limits }, doing)
+
 type Holder =
   | { readonly ok: true; readonly account: Account; readonly policy: Policy }
   | Refused<'unknown_account'>
@@ -168,40 +174,18 @@ export const lendKey = (
   )
 
 /** Takes a key back. */
-export const withdrawKey = (
-  deps: Deps,
-  serial: string,
-  by: string,
-  limits: DeskLimits = noLimits,
-): Promise<DeskKeyResult> =>
-  onKey(
-    deps,
-    serial,
-    { by, limits },
-    {
-      act: 'key_withdrawn',
-      notice: 'key_withdrawn',
-      change: (_, key, nowMs) => withdraw(key, nowMs),
-    },
-  )
+export const withdrawKey = deskAct({
+  act: 'key_withdrawn',
+  notice: 'key_withdrawn',
+  change: (_, key, nowMs) => withdraw(key, nowMs),
+})
 
 /** Lets a blocked key be used again, with the PIN it has. */
-export const unblockKey = (
-  deps: Deps,
-  serial: string,
-  by: string,
-  limits: DeskLimits = noLimits,
-): Promise<DeskKeyResult> =>
-  onKey(
-    deps,
-    serial,
-    { by, limits },
-    {
-      act: 'key_unblocked',
-      notice: 'key_unblocked',
-      change: (_, key, nowMs) => unblock(key, nowMs),
-    },
-  )
+export const unblockKey = deskAct({
+  act: 'key_unblocked',
+  notice: 'key_unblocked',
+  change: (_, key, nowMs) => unblock(key, nowMs),
+})
 
 type StartsAgain = (key: OtpKey, nowMs: number, firstUseBy: number) => Changed
 
@@ -225,40 +209,18 @@ const anotherFirstUse =
   }
 
 /** Gives a person a new deadline for the first use that was closed. */
-export const reopenKey = (
-  deps: Deps,
-  serial: string,
-  by: string,
-  limits: DeskLimits = noLimits,
-): Promise<DeskKeyResult> =>
-  onKey(
-    deps,
-    serial,
-    { by, limits },
-    {
-      act: 'key_activation_reopened',
-      notice: 'key_activation_reopened',
-      change: anotherFirstUse(reopenActivation),
-    },
-  )
+export const reopenKey = deskAct({
+  act: 'key_activation_reopened',
+  notice: 'key_activation_reopened',
+  change: anotherFirstUse(reopenActivation),
+})
 
 /** Forgets the PIN of a key: its holder defines another at a new first use. Sessions stay. */
-export const resetKeyPin = (
-  deps: Deps,
-  serial: string,
-  by: string,
-  limits: DeskLimits = noLimits,
-): Promise<DeskKeyResult> =>
-  onKey(
-    deps,
-    serial,
-    { by, limits },
-    {
-      act: 'key_pin_reset',
-      notice: 'key_pin_reset',
-      change: anotherFirstUse(resetPin),
-    },
-  )
+export const resetKeyPin = deskAct({
+  act: 'key_pin_reset',
+  notice: 'key_pin_reset',
+  change: anotherFirstUse(resetPin),
+})
 
 /** Whose sessions this key may have opened: it was in use since its holder has it. */
 const servedWhom = ({ sub, lastUsedAt }: OtpKey): string | null =>

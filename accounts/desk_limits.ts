@@ -1,12 +1,7 @@
-import {
-  type Administrator,
-  type Forbidden,
-  hasRight,
-  type Right,
-} from '../policies/admin_rights.ts'
+import type { Administrator, Forbidden, Right } from '../policies/admin_rights.ts'
 import { claimIssue } from './issued_secrets.ts'
 import type { Deps, Tables } from './ports.ts'
-import { whyForbidden } from './target.ts'
+import { administratorWith, whyForbidden } from './target.ts'
 
 export type DeskForbidden = Forbidden | 'no_right' | 'other_secret_issued'
 
@@ -22,16 +17,6 @@ export type DeskLimits = (
 
 /** Of whoever is on the machine's own command line. */
 export const noLimits: DeskLimits = async () => null
-
-/** An administrator as they are now; null: they may no more. */
-const standing = async (
-  { roles, accounts }: Pick<Tables, 'roles' | 'accounts'>,
-  by: string,
-  right: Right,
-): Promise<Administrator | null> => {
-  const [who, account] = [await roles.find(by), await accounts.bySub(by)]
-  return who !== null && account?.disabledAt === null && hasRight(who.role, right) ? who : null
-}
 
 /** Why they may not act on any of these; null: they may. */
 const whyNotOn = async (
@@ -53,7 +38,7 @@ const whyNotOn = async (
 export const limitsOf =
   ({ clock }: Pick<Deps, 'clock'>, by: string, right: Right): DeskLimits =>
   async (tables, holder, to) => {
-    const who = await standing(tables, by, right)
+    const who = await administratorWith(tables, by, right)
     if (who === null) {
       return 'no_right'
     }

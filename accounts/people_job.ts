@@ -1,10 +1,10 @@
-import { type Administrator, hasRight, type Right, scopeOf } from '../policies/admin_rights.ts'
+import { type Administrator, type Right, scopeOf } from '../policies/admin_rights.ts'
 import type { Account } from './account.ts'
 import type { Job } from './job_ports.ts'
 import type { Acted, ActOptions, PeopleActName } from './people_act.ts'
 import type { PeopleFilter, PeopleSearch, Stretch } from './people_search.ts'
 import type { Tables } from './ports.ts'
-import { whyForbidden } from './target.ts'
+import { administratorWith, whyForbidden } from './target.ts'
 
 /** Whom a job is for. */
 export type JobPeople =
@@ -107,16 +107,11 @@ export const rightFor = (act: PeopleActName): Right =>
   act === 'erase' ? 'erase_people' : 'act_on_people'
 
 /** Who asked for a job, as they are now; null: they may no more. */
-export const askerOf = async (
-  { roles, accounts }: Pick<Tables, 'roles' | 'accounts'>,
+export const askerOf = (
+  tables: Pick<Tables, 'roles' | 'accounts'>,
   by: string,
   act: PeopleActName,
-): Promise<Administrator | null> => {
-  const [who, account] = [await roles.find(by), await accounts.bySub(by)]
-  return who === null || account?.disabledAt !== null || !hasRight(who.role, rightFor(act))
-    ? null
-    : who
-}
+): Promise<Administrator | null> => administratorWith(tables, by, rightFor(act))
 
 /** People of a chunk as they are in its transaction: those to act on, and why not the others. */
 export const sortOut = async (

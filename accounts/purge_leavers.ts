@@ -1,10 +1,10 @@
-import { hasRight } from '../policies/admin_rights.ts'
 import type { EndEverything } from './administer.ts'
 import { eraseIn, erasePerson } from './erase.ts'
 import type { Job, Json } from './job_ports.ts'
 import type { Commit, JobKind } from './jobs.ts'
 import { nextTurn } from './next_turn.ts'
 import type { Deps, Tables } from './ports.ts'
+import { administratorWith } from './target.ts'
 
 const DAY_MS = 24 * 3_600_000
 const AT_ONCE = 100
@@ -79,15 +79,6 @@ interface PurgeParams {
 
 export const purgeParams = (since: number): Json => ({ since })
 
-/** Whoever asked for it may have lost that right by now. */
-const mayPurge = async (
-  { roles, accounts }: Pick<Tables, 'roles' | 'accounts'>,
-  by: string,
-): Promise<boolean> => {
-  const [grant, account] = [await roles.find(by), await accounts.bySub(by)]
-  return account?.disabledAt === null && grant !== null && hasRight(grant.role, 'purge_leavers')
-}
-
 const eraseSome = async (
   deps: Deps,
   job: Job,
@@ -115,7 +106,8 @@ const eraseSome = async (
 export const purgeJob = (endEverything: EndEverything): JobKind => ({
   kind: PURGE_KIND,
   async chunk(deps, job, commit) {
-    if (!(await mayPurge(deps.store, job.by))) {
+    // Whoever asked for it may have lost that right by now.
+    if ((await administratorWith(deps.store, job.by, 'purge_leavers')) === null) {
       return { failed: 'no_right' }
     }
     const { since } = job.params as unknown as PurgeParams

@@ -2,10 +2,22 @@ import {
   type Administrator,
   type Forbidden,
   forbiddenTo,
+  hasRight,
+  type Right,
   scopeOf,
 } from '../policies/admin_rights.ts'
 import type { Account } from './account.ts'
 import type { Tables } from './ports.ts'
+
+/** An administrator as they are now; null: they may no more. */
+export const administratorWith = async (
+  { roles, accounts }: Pick<Tables, 'roles' | 'accounts'>,
+  by: string,
+  right: Right,
+): Promise<Administrator | null> => {
+  const [who, account] = [await roles.find(by), await accounts.bySub(by)]
+  return who !== null && account?.disabledAt === null && hasRight(who.role, right) ? who : null
+}
 
 /** Directories mostly give guardians no establishment: they are where their children are. */
 const childrensEstablishments = async (
