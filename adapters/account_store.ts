@@ -17,13 +17,11 @@ import {
 } from './erase_account.ts'
 import { addToIndex, changeInIndex } from './people_index.ts'
 import { addAllToIndex } from './people_index_many.ts'
+import { personOf } from './person_columns.ts'
 import type { AccountRow, Schema } from './schema.ts'
 import type { Sql } from './sql.ts'
 
 type Db = Kysely<Schema>
-
-/** A column that holds a list of texts. */
-export const list = (json: string): string[] => JSON.parse(json) as string[]
 
 type PasswordColumns = Pick<
   AccountRow,
@@ -62,17 +60,7 @@ const pinOf = (row: AccountRow): PinRecord | null =>
 
 export const accountOf = (row: AccountRow & { has_otp_keys: unknown }): Account => ({
   sub: row.sub,
-  externalId: row.external_id,
-  identifier: row.identifier,
-  userType: row.user_type,
-  givenName: row.given_name,
-  familyName: row.family_name,
-  email: row.email,
-  birthDate: row.birth_date,
-  establishments: list(row.establishments),
-  classes: list(row.classes),
-  children: list(row.children),
-  locale: row.locale,
+  ...personOf(row),
   protection: row.protection,
   password: passwordOf(row),
   voidPassword: row.password_void_sealed,

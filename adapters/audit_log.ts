@@ -1,4 +1,5 @@
 import type { AuditEntry, AuditLog } from '../accounts/ports.ts'
+import type { Schema } from './schema.ts'
 import type { Sql } from './sql.ts'
 
 const rowOf = (entry: AuditEntry) => ({
@@ -21,6 +22,35 @@ export type MarkErased = (seq: number, commitment: string) => string
  * The audit in SQL: appended, in the transaction of the act, and changed by nothing but the erasure
  * of a person. What is not sealed yet is sealed without what was erased.
  */
+/** What an entry says, without what proves it. */
+export type AuditRow = Pick<
+  Schema['audit_log'],
+  | 'id'
+  | 'at_ms'
+  | 'act'
+  | 'outcome'
+  | 'actor'
+  | 'sub'
+  | 'client_id'
+  | 'network'
+  | 'browser_id'
+  | 'detail'
+>
+
+/** An entry as it is read. */
+export const entryOf = (row: AuditRow): AuditEntry => ({
+  id: row.id,
+  atMs: row.at_ms,
+  act: row.act,
+  outcome: row.outcome,
+  actor: row.actor,
+  sub: row.sub,
+  clientId: row.client_id,
+  network: row.network,
+  browserId: row.browser_id,
+  detail: JSON.parse(row.detail) as AuditEntry['detail'],
+})
+
 export const createAuditLog = ({ db }: Sql, markErased?: MarkErased): AuditLog => ({
   async append(entry) {
     await db
@@ -70,17 +100,6 @@ export const createAuditLog = ({ db }: Sql, markErased?: MarkErased): AuditLog =
       .orderBy('seq', 'desc')
       .limit(limit)
       .execute()
-    return rows.map((row) => ({
-      id: row.id,
-      atMs: row.at_ms,
-      act: row.act,
-      outcome: row.outcome,
-      actor: row.actor,
-      sub: row.sub,
-      clientId: row.client_id,
-      network: row.network,
-      browserId: row.browser_id,
-      detail: JSON.parse(row.detail) as AuditEntry['detail'],
-    }))
+    return rows.map(entryOf)
   },
 })

@@ -1,6 +1,6 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely'
 import type { AuditFilter, AuditListed, AuditSearch } from '../accounts/audit_search.ts'
-import type { AuditEntry } from '../accounts/ports.ts'
+import { type AuditRow, entryOf } from './audit_log.ts'
 import type { Schema } from './schema.ts'
 
 type Db = Kysely<Schema>
@@ -119,33 +119,11 @@ const driverOf = async (db: Db, filter: AuditFilter, bounds: Bounds): Promise<Dr
   return filter.clientId === undefined ? 'none' : 'client'
 }
 
-interface Row {
-  readonly seq: number
-  readonly id: string
-  readonly at_ms: number
-  readonly act: string
-  readonly outcome: AuditEntry['outcome']
-  readonly actor: string | null
-  readonly sub: string | null
-  readonly client_id: string | null
-  readonly network: string | null
-  readonly browser_id: string | null
-  readonly detail: string
-  readonly sealed: number
-}
+type Row = AuditRow & { readonly seq: number; readonly sealed: number }
 
 const listed = (row: Row): AuditListed => ({
+  ...entryOf(row),
   seq: row.seq,
-  id: row.id,
-  atMs: row.at_ms,
-  act: row.act,
-  outcome: row.outcome,
-  actor: row.actor,
-  sub: row.sub,
-  clientId: row.client_id,
-  network: row.network,
-  browserId: row.browser_id,
-  detail: JSON.parse(row.detail) as AuditEntry['detail'],
   sealed: row.sealed === 1,
 })
 

@@ -3,14 +3,13 @@ import { type Kysely, sql } from 'kysely'
 import type { Person } from '../accounts/account.ts'
 import { searchWords, sortName } from '../accounts/search_words.ts'
 import { facetOf } from './people_facets.ts'
-import type { AccountRow, Schema } from './schema.ts'
+import { list, personOf } from './person_columns.ts'
+import type { Schema } from './schema.ts'
 import type { Sql } from './sql.ts'
 
 type Db = Kysely<Schema>
 export type Where = Pick<Person, 'establishments' | 'classes'>
 type Place = Pick<Schema['people_places'], 'establishment' | 'class'>
-
-const list = (json: string): string[] => JSON.parse(json) as string[]
 
 /** In no establishment: only to be found by class. */
 const NOWHERE = ''
@@ -112,20 +111,6 @@ const placeAnew = async (db: Db, id: number, person: Person): Promise<void> => {
   await db.deleteFrom('people_places').where('id', '=', id).execute()
   await insertPlaces(db, id, person)
 }
-
-const personOf = (row: AccountRow): Person => ({
-  externalId: row.external_id,
-  identifier: row.identifier,
-  userType: row.user_type,
-  givenName: row.given_name,
-  familyName: row.family_name,
-  email: row.email,
-  birthDate: row.birth_date,
-  establishments: list(row.establishments),
-  classes: list(row.classes),
-  children: list(row.children),
-  locale: row.locale,
-})
 
 /** Guardians of a pupil are where the pupil is now. */
 const placeGuardians = async (db: Db, pupil: string | null): Promise<void> => {

@@ -1,7 +1,8 @@
 import type { ExpressionBuilder, ExpressionWrapper, Kysely, SqlBool } from 'kysely'
 import type { Listed, PeopleLists, Selection } from '../accounts/ports.ts'
 import { perUserType } from '../policies/user_type.ts'
-import { accountOf, list, withKeys } from './account_store.ts'
+import { accountOf, withKeys } from './account_store.ts'
+import { list } from './person_columns.ts'
 import type { Schema } from './schema.ts'
 import type { Sql } from './sql.ts'
 

@@ -1,10 +1,10 @@
 import type { Readable } from 'node:stream'
-import { Busboy } from '@fastify/busboy'
 import { AppError } from '../accounts/errors.ts'
 import { newUploadId, takeUpload, type Uploaded } from '../imports/acts.ts'
 import { fileProblemOf } from '../imports/file_problem.ts'
 import type { UploadFolder } from '../imports/upload_folder.ts'
 import { importHref, MEGABYTES_MAX, sendList } from './imports.ts'
+import { multipartParser, unreadableUpload } from './multipart.ts'
 import { assertConsoleForm, goTo, type Visit } from './visit.ts'
 
 interface Received {
@@ -15,20 +15,7 @@ interface Received {
 /** No file was chosen, or it is too large. */
 type NotReceived = 'no_file' | 'too_large'
 
-const FIELD_BYTES_MAX = 1024
-
-/** Throws `AppError('bad_form')` for a body that is no multipart form. */
-const parserOf = ({ ctx: { req } }: Visit): InstanceType<typeof Busboy> => {
-  try {
-    return new Busboy({
-      headers: req.headers as { 'content-type': string },
-      limits: { files: 1, fields: 5, fieldSize: FIELD_BYTES_MAX, parts: 6 },
-      defParamCharset: 'utf8',
-    } as ConstructorParameters<typeof Busboy>[0])
-  } catch (error) {
-    throw badForm(error) // Such as without the line that stands between its parts.
-  }
-}
+const LIMITS = { files: 1, fields: 5, fieldSize: 1024, parts: 6 }
 
 /** Writes the one file of a form to its place; the token comes before it. */
 const receive = (
@@ -37,7 +24,7 @@ const receive = (
   id: string,
 ): Promise<Received | NotReceived> => {
   const { req } = visit.ctx
-  const parser = parserOf(visit)
+  const parser = multipartParser(visit, LIMITS)
   return new Promise((resolve, reject) => {
     let proved = false
     let arriving: Readable | null = null
@@ -72,7 +59,7 @@ const receive = (
         }
       }, fail)
     })
-    parser.on('error', (error: unknown) => fail(badForm(error)))
+    parser.on('error', (error: unknown) => fail(unreadableUpload(error)))
     parser.on('finish', () => {
       if (!proved) {
         fail(new AppError('form_expired', 'a form without its token'))
@@ -85,15 +72,12 @@ const receive = (
       if (!req.complete) {
         const broken = new Error('the connection broke')
         arriving?.destroy(broken)
-        fail(badForm(broken))
+        fail(unreadableUpload(broken))
       }
     })
     req.pipe(parser)
   })
 }
-
-const badForm = (cause: unknown): AppError =>
-  new AppError('bad_form', 'an upload that cannot be read', { cause })
 
 const save = async (
   folder: UploadFolder,
@@ -122,10 +106,7 @@ const PROBLEMS: Record<NotReceived, () => Uploaded | null> = {
 
 /** `POST /admin/imports/upload` */
 export const uploadImport = async (visit: Visit): Promise<void> => {
-  const { ctx, console } = visit
-  if (ctx.is('multipart/form-data') !== 'multipart/form-data') {
-    throw new AppError('bad_form', 'not a form with a file')
-  }
+  const { console } = visit
   const { deps } = console.site
   const { folder } = console.imports
   const id = newUploadId(deps)

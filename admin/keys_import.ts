@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto'
 import { basename } from 'node:path'
 import type { Readable } from 'node:stream'
-import { Busboy } from '@fastify/busboy'
 import { AppError } from '../accounts/errors.ts'
 import { importKeys, type KeyEvent } from '../accounts/import_keys.ts'
 import type { FileSecret, KeyEntry, KeyFile } from '../accounts/key_entry.ts'
 import { KEY_FILE_BYTES_MAX, keyFromText, openKeyFile } from '../accounts/key_file.ts'
 import type { ConsoleError, ConsolePages } from '../views/console/pages.ts'
 import { KEYS_PATH } from './key_path.ts'
+import { multipartParser, unreadableUpload } from './multipart.ts'
 import { assertConsoleForm, goTo, proveNow, sendConsolePage, type Visit } from './visit.ts'
 
 type Model = ConsolePages['console/keys_import']
@@ -27,22 +27,6 @@ interface Sent {
 
 const LIMITS = { files: 1, fileSize: KEY_FILE_BYTES_MAX, fields: 8, fieldSize: FIELD_BYTES_MAX }
 
-const unreadable = (cause: unknown): AppError =>
-  new AppError('bad_form', 'the upload cannot be read', { cause })
-
-/** Throws `AppError('bad_form')` for what is no upload. */
-const parserFor = ({ ctx }: Visit): InstanceType<typeof Busboy> => {
-  const contentType = ctx.get('content-type')
-  if (!contentType.startsWith('multipart/form-data')) {
-    throw new AppError('bad_form', 'not an upload')
-  }
-  try {
-    return new Busboy({ headers: { 'content-type': contentType }, limits: LIMITS })
-  } catch (error) {
-    throw unreadable(error) // Such as without the line that stands between its parts.
-  }
-}
-
 /**
  * Reads the form. The token is its first field, and is checked before anything of the file is kept.
  * Throws `AppError('bad_form')`.
@@ -50,7 +34,7 @@ const parserFor = ({ ctx }: Visit): InstanceType<typeof Busboy> => {
 const readUpload = (visit: Visit): Promise<Sent> =>
   new Promise((resolve, reject) => {
     const { req } = visit.ctx
-    const busboy = parserFor(visit)
+    const busboy = multipartParser(visit, LIMITS)
     const fields = new Map<string, string>()
     const chunks: Buffer[] = []
     let name = ''
@@ -78,7 +62,7 @@ const readUpload = (visit: Visit): Promise<Sent> =>
         chunks.length = 0
       })
     })
-    busboy.on('error', (error: unknown) => stop(unreadable(error)))
+    busboy.on('error', (error: unknown) => stop(unreadableUpload(error)))
     busboy.on('finish', () => resolve({ fields, name, bytes: Buffer.concat(chunks), tooLarge }))
     req.on('aborted', () => reject(new AppError('bad_form', 'the upload was cut off')))
     req.pipe(busboy)

@@ -1,7 +1,6 @@
 import type { FormError } from '../pages.ts'
+import type { UserType } from '../user_type.ts'
 import type { ConsoleError, ConsoleMessage } from './pages.ts'
-
-type UserType = 'teacher' | 'staff' | 'student' | 'guardian' | 'inspector' | 'internship_counsellor'
 
 /** Who may come in, and what they may do. */
 export interface AccessPages {

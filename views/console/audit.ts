@@ -1,3 +1,4 @@
+import type { UserType } from '../user_type.ts'
 import type { ConsoleError } from './pages.ts'
 
 /** A person of an entry. `href`: null where there is no page of theirs. */
@@ -43,8 +44,6 @@ export interface AuditPages {
     readonly errors: readonly ConsoleError[]
   }
 }
-
-type UserType = 'teacher' | 'staff' | 'student' | 'guardian' | 'inspector' | 'internship_counsellor'
 
 type Pins = Readonly<Record<'in_use' | 'generated' | 'blocked' | 'none', number>>
 

@@ -1,6 +1,5 @@
+import type { UserType } from '../user_type.ts'
 import type { ConsoleError, ConsoleMessage } from './pages.ts'
-
-type UserType = 'teacher' | 'staff' | 'student' | 'guardian' | 'inspector' | 'internship_counsellor'
 
 /** Why a line was not taken: the column by its name of ours, the value as it may be shown. */
 interface WhyShown {

@@ -1,6 +1,5 @@
+import type { UserType } from '../user_type.ts'
 import type { ConsoleError, ConsoleMessage } from './pages.ts'
-
-type UserType = 'teacher' | 'staff' | 'student' | 'guardian' | 'inspector' | 'internship_counsellor'
 
 /** What stands for somebody, or for several of one kind. */
 interface Counted {

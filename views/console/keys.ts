@@ -1,6 +1,5 @@
+import type { UserType } from '../user_type.ts'
 import type { ConsoleError, ConsoleMessage } from './pages.ts'
-
-type UserType = 'teacher' | 'staff' | 'student' | 'guardian' | 'inspector' | 'internship_counsellor'
 
 interface Holder {
   readonly name: string

@@ -1,4 +1,4 @@
-type UserType = 'teacher' | 'staff' | 'student' | 'guardian' | 'inspector' | 'internship_counsellor'
+import type { UserType } from '../user_type.ts'
 
 type Choice = 'protection' | 'password' | 'pin' | 'origin' | 'disabled' | 'role'
 

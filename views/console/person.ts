@@ -1,9 +1,8 @@
 import type { Notice } from '../pages.ts'
+import type { UserType } from '../user_type.ts'
 import type { ConsoleError, ConsoleMessage } from './pages.ts'
 
 type Role = 'identity_admin' | 'helpdesk' | 'auditor'
-
-type UserType = 'teacher' | 'staff' | 'student' | 'guardian' | 'inspector' | 'internship_counsellor'
 
 /** Something to do to one person; its words are `console.person.acts.<name>`. */
 export interface PersonAct {
