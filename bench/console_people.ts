@@ -2,15 +2,13 @@
  * `npm run bench -- --people [COUNT]`: how long the console's searches and lists take in a school of
  * a million people, and how long the sign-in page takes meanwhile.
  */
-import { Agent } from 'node:http'
 import { setTimeout as after } from 'node:timers/promises'
+import { runChild, visitUntil } from './beside.ts'
 import type { Asked } from './many_people.ts'
-import { openPremises, type Premises } from './premises.ts'
+import { openPremises } from './premises.ts'
 import { markdownTable, quantile } from './report.ts'
-import { createVisitor } from './visitor.ts'
 
 const PEOPLE = 1_000_000
-const ASK_EVERY_MS = 50
 const QUIET_MS = 5_000
 /** What every search and list is to keep to, at the server. */
 const LIMIT_MS = 100
@@ -20,32 +18,6 @@ interface Took {
   readonly beforeMib: number
   readonly afterMib: number
   readonly peakMib: number
-}
-
-const runChild = async (premises: Premises, ...args: string[]): Promise<unknown> => {
-  const { child, output } = premises.run(['bench/many_people.ts', ...args])
-  const { code } = await child.ended
-  if (code !== 0) throw new Error(output())
-  return JSON.parse(output().trim().split('\n').at(-1) ?? '')
-}
-
-/** Opens the sign-in page, which writes, again and again. */
-const visitUntil = async (premises: Premises, ended: Promise<unknown>): Promise<number[]> => {
-  const agent = new Agent({ keepAlive: true })
-  const waited: number[] = []
-  let isOver = false
-  const over = (): void => {
-    isOver = true
-  }
-  ended.then(over, over)
-  while (!isOver) {
-    const startedAt = performance.now()
-    await createVisitor(premises.issuer, '192.0.2.1', agent).start()
-    waited.push(performance.now() - startedAt)
-    await after(ASK_EVERY_MS)
-  }
-  agent.destroy()
-  return waited
 }
 
 const reportOf = (
@@ -86,10 +58,10 @@ const reportOf = (
 export const measurePeople = async (json: boolean, people = PEOPLE): Promise<string> => {
   const premises = await openPremises({ log_level: 'fatal' })
   try {
-    await runChild(premises, 'fill', premises.folder, String(people))
+    await runChild(premises, 'bench/many_people.ts', 'fill', premises.folder, String(people))
     await premises.gateway()
     const quiet = await visitUntil(premises, after(QUIET_MS))
-    const asking = runChild(premises, 'ask', premises.folder)
+    const asking = runChild(premises, 'bench/many_people.ts', 'ask', premises.folder)
     const waited = await visitUntil(premises, asking)
     const took = (await asking) as Took
     return json ? JSON.stringify({ took, quiet, waited }) : reportOf(people, took, quiet, waited)

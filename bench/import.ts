@@ -3,15 +3,13 @@
  * console does it, each as a dry run and in earnest; a tenth of them with initial passwords; and how
  * long the sign-in page of a gateway beside it takes meanwhile.
  */
-import { Agent } from 'node:http'
 import { setTimeout as after } from 'node:timers/promises'
+import { visitUntil } from './beside.ts'
 import { openPremises, type Premises } from './premises.ts'
 import { markdownTable, quantile } from './report.ts'
-import { createVisitor } from './visitor.ts'
 
 const PEOPLE = 100_000
 const WITH_PASSWORDS = PEOPLE / 10
-const ASK_EVERY_MS = 50
 const QUIET_MS = 5000
 const ESTABLISHMENTS = 20
 const CLASSES = 25
@@ -79,25 +77,6 @@ const asTheConsole = async (premises: Premises, file: string): Promise<Row[]> =>
     { ...more, name: 'console, dry run', seconds: took.checkSeconds },
     { ...more, name: 'console, import', seconds: took.importSeconds },
   ]
-}
-
-/** Opens the sign-in page, which writes, again and again. */
-const visitUntil = async (premises: Premises, ended: Promise<unknown>): Promise<number[]> => {
-  const agent = new Agent({ keepAlive: true })
-  const waited: number[] = []
-  let isOver = false
-  const over = (): void => {
-    isOver = true
-  }
-  ended.then(over, over)
-  while (!isOver) {
-    const startedAt = performance.now()
-    await createVisitor(premises.issuer, '192.0.2.1', agent).start()
-    waited.push(performance.now() - startedAt)
-    await after(ASK_EVERY_MS)
-  }
-  agent.destroy()
-  return waited
 }
 
 /** Runs it on premises of its own. */

@@ -4,6 +4,7 @@
  */
 import { Agent } from 'node:http'
 import { setTimeout as after } from 'node:timers/promises'
+import { runChild } from './beside.ts'
 import { openPremises, type Premises } from './premises.ts'
 import { markdownTable, quantile } from './report.ts'
 import { createVisitor, stepOf } from './visitor.ts'
@@ -21,13 +22,6 @@ const WARM_UP = 10
 interface Forced {
   readonly people: number
   readonly seconds: number
-}
-
-const runChild = async (premises: Premises, ...args: string[]): Promise<unknown> => {
-  const { child, output } = premises.run(['bench/school_job.ts', ...args])
-  const { code } = await child.ended
-  if (code !== 0) throw new Error(output())
-  return JSON.parse(output().trim().split('\n').at(-1) ?? '')
 }
 
 const addTeachers = async (premises: Premises): Promise<void> => {
@@ -104,13 +98,13 @@ export const measureJobs = async (json: boolean): Promise<string> => {
   const premises = await openPremises({ log_level: 'error' })
   try {
     await addTeachers(premises)
-    await runChild(premises, 'fill', premises.folder, String(PEOPLE))
+    await runChild(premises, 'bench/school_job.ts', 'fill', premises.folder, String(PEOPLE))
     await premises.gateway()
     const agent = new Agent({ keepAlive: true })
     for (let nth = 0; nth < WARM_UP; nth += 1) await signIn(premises, agent, nth)
     agent.destroy()
     const quiet = await signInUntil(premises, after(QUIET_MS))
-    const job = runChild(premises, 'force', premises.folder)
+    const job = runChild(premises, 'bench/school_job.ts', 'force', premises.folder)
     const meanwhile = await signInUntil(premises, job)
     const forced = (await job) as Forced
     return json ? JSON.stringify({ forced, quiet, meanwhile }) : reportOf(forced, quiet, meanwhile)

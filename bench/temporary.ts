@@ -2,14 +2,12 @@
  * `npm run bench -- --temporary`: what it takes to give 100,000 people temporary passwords, files
  * included, and how long a gateway beside it keeps people waiting meanwhile.
  */
-import { Agent } from 'node:http'
 import { setTimeout as after } from 'node:timers/promises'
-import { openPremises, type Premises } from './premises.ts'
+import { runChild, visitUntil } from './beside.ts'
+import { openPremises } from './premises.ts'
 import { markdownTable, quantile } from './report.ts'
-import { createVisitor } from './visitor.ts'
 
 const PEOPLE = 100_000
-const ASK_EVERY_MS = 50
 
 interface Took {
   readonly lines: number
@@ -18,32 +16,6 @@ interface Took {
   readonly transactions: number
   readonly longestMs: number
   readonly peakMib: number
-}
-
-const runChild = async (premises: Premises, ...args: string[]): Promise<unknown> => {
-  const { child, output } = premises.run(['bench/large_school.ts', ...args])
-  const { code } = await child.ended
-  if (code !== 0) throw new Error(output())
-  return JSON.parse(output().trim().split('\n').at(-1) ?? '')
-}
-
-/** Opens the sign-in page, which writes, again and again. */
-const visitUntil = async (premises: Premises, ended: Promise<unknown>): Promise<number[]> => {
-  const agent = new Agent({ keepAlive: true })
-  const waited: number[] = []
-  let isOver = false
-  const over = (): void => {
-    isOver = true
-  }
-  ended.then(over, over)
-  while (!isOver) {
-    const startedAt = performance.now()
-    await createVisitor(premises.issuer, '192.0.2.1', agent).start()
-    waited.push(performance.now() - startedAt)
-    await after(ASK_EVERY_MS)
-  }
-  agent.destroy()
-  return waited
 }
 
 const reportOf = (took: Took, quiet: readonly number[], waited: readonly number[]): string => {
@@ -82,10 +54,10 @@ export const measureTemporary = async (json: boolean): Promise<string> => {
     mail_from: 'login@school.example',
   })
   try {
-    await runChild(premises, 'fill', premises.folder, String(PEOPLE))
+    await runChild(premises, 'bench/large_school.ts', 'fill', premises.folder, String(PEOPLE))
     await premises.gateway()
     const quiet = await visitUntil(premises, after(QUIET_MS))
-    const generated = runChild(premises, 'generate', premises.folder)
+    const generated = runChild(premises, 'bench/large_school.ts', 'generate', premises.folder)
     const waited = await visitUntil(premises, generated)
     const took = (await generated) as Took
     return json ? JSON.stringify({ took, quiet, waited }) : reportOf(took, quiet, waited)

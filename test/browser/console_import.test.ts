@@ -1,17 +1,16 @@
 import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { identifierKey } from '../../accounts/account.ts'
-import { administrator } from '../support/console.ts'
+import { enterByHand } from '../support/console_window.ts'
 import {
   at,
   barriersOn,
-  keyIn,
   openWindows,
   picture,
   send,
   type Windows,
 } from '../support/real_browser.ts'
-import { PASSWORD, PIN, type School, startSchool } from '../support/school.ts'
+import { type School, startSchool } from '../support/school.ts'
 
 let school: School
 let windows: Windows
@@ -27,24 +26,8 @@ afterAll(async () => {
 })
 
 /** Signs in to the imports, as a person does. */
-const enter = async (options: Parameters<Windows['newPage']>[0] = {}): Promise<Page> => {
-  const identifier = await administrator(school)
-  const page = await windows.newPage(options)
-  await page.goto(`${school.issuer}/admin/imports`)
-  await at(page, 'login')
-  await page.fill('input[name=identifier]', identifier)
-  await page.fill('input[name=password]', PASSWORD)
-  await send(page)
-  await at(page, 'pin')
-  if (options.javaScriptEnabled === false) {
-    await page.fill('input[name=pin]', PIN)
-  } else {
-    await keyIn(page, PIN)
-  }
-  await send(page)
-  await at(page, 'console/imports_list')
-  return page
-}
+const enter = (options: Parameters<Windows['newPage']>[0] = {}): Promise<Page> =>
+  enterByHand(school, windows, { path: '/admin/imports', step: 'console/imports_list' }, options)
 
 const HEADER = 'Nom;Prénom;Login ENT;INE;Classe;Mot de passe'
 const line = (prefix: string, nth: number): string =>

@@ -1,18 +1,17 @@
 import type { Locator, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { administrator } from '../support/console.ts'
+import { enterByHand } from '../support/console_window.ts'
 import {
   at,
   barriersOn,
   isWithin,
-  keyIn,
   NARROW,
   openWindows,
   picture,
   send,
   type Windows,
 } from '../support/real_browser.ts'
-import { PASSWORD, PIN, type School, startSchool } from '../support/school.ts'
+import { PASSWORD, type School, startSchool } from '../support/school.ts'
 
 let school: School
 let windows: Windows
@@ -48,24 +47,8 @@ afterAll(async () => {
 })
 
 /** Signs in to the list of people, as a person does. */
-const enter = async (options: Parameters<Windows['newPage']>[0] = {}): Promise<Page> => {
-  const identifier = await administrator(school)
-  const page = await windows.newPage(options)
-  await page.goto(`${school.issuer}/admin/people`)
-  await at(page, 'login')
-  await page.fill('input[name=identifier]', identifier)
-  await page.fill('input[name=password]', PASSWORD)
-  await send(page)
-  await at(page, 'pin')
-  if (options.javaScriptEnabled === false) {
-    await page.fill('input[name=pin]', PIN)
-  } else {
-    await keyIn(page, PIN)
-  }
-  await send(page)
-  await at(page, 'console/people_list')
-  return page
-}
+const enter = (options: Parameters<Windows['newPage']>[0] = {}): Promise<Page> =>
+  enterByHand(school, windows, { path: '/admin/people', step: 'console/people_list' }, options)
 
 const rows = (page: Page): Locator => page.locator('#people tbody tr')
 const menu = (page: Page): Locator => page.locator('.act-list')

@@ -2,6 +2,7 @@ import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { Account } from '../../accounts/account.ts'
 import { administrator } from '../support/console.ts'
+import { signInByHand } from '../support/console_window.ts'
 import { giveKey } from '../support/otp_key.ts'
 import {
   at,
@@ -13,7 +14,7 @@ import {
   send,
   type Windows,
 } from '../support/real_browser.ts'
-import { PASSWORD, type PersonWishes, PIN, type School, startSchool } from '../support/school.ts'
+import { type PersonWishes, PIN, type School, startSchool } from '../support/school.ts'
 
 const OWN_PIN = '7295'
 const NEW_PASSWORD = 'Girouette-Lavande-93'
@@ -38,10 +39,7 @@ const somebody = (name: string, wishes: Partial<PersonWishes>): Promise<Account>
   school.person({ identifier: name, givenName: 'Hélène', familyName: name, pin: PIN, ...wishes })
 
 const signIn = async (page: Page, identifier: string): Promise<void> => {
-  await at(page, 'login')
-  await page.fill('input[name=identifier]', identifier)
-  await page.fill('input[name=password]', PASSWORD)
-  await send(page)
+  await signInByHand(page, identifier)
   await at(page, 'pin')
 }
 

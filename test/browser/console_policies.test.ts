@@ -1,25 +1,17 @@
 import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { administrator } from '../support/console.ts'
+import { enterByHand, signInByHand } from '../support/console_window.ts'
 import {
   at,
   barriersOn,
   isWithin,
-  keyIn,
   NARROW,
   openWindows,
   picture,
   send,
   type Windows,
 } from '../support/real_browser.ts'
-import {
-  DAY_MS,
-  PASSWORD,
-  type PersonWishes,
-  PIN,
-  type School,
-  startSchool,
-} from '../support/school.ts'
+import { DAY_MS, type PersonWishes, PIN, type School, startSchool } from '../support/school.ts'
 
 let school: School
 let windows: Windows
@@ -38,26 +30,12 @@ afterAll(async () => {
 
 const signIn = async (page: Page, path: string, identifier: string): Promise<void> => {
   await page.goto(`${school.issuer}${path}`)
-  await at(page, 'login')
-  await page.fill('input[name=identifier]', identifier)
-  await page.fill('input[name=password]', PASSWORD)
-  await send(page)
+  await signInByHand(page, identifier)
 }
 
 /** Signs in to the policies, as an administrator does. */
-const enter = async (options: Parameters<Windows['newPage']>[0] = {}): Promise<Page> => {
-  const page = await windows.newPage(options)
-  await signIn(page, '/admin/policies', await administrator(school))
-  await at(page, 'pin')
-  if (options.javaScriptEnabled === false) {
-    await page.fill('input[name=pin]', PIN)
-  } else {
-    await keyIn(page, PIN)
-  }
-  await send(page)
-  await at(page, 'console/policies_type')
-  return page
-}
+const enter = (options: Parameters<Windows['newPage']>[0] = {}): Promise<Page> =>
+  enterByHand(school, windows, { path: '/admin/policies', step: 'console/policies_type' }, options)
 
 beforeEach(async () => {
   admin = await enter()
